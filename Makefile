@@ -1,0 +1,44 @@
+# What a newcomer and a developer call. Everything else is in the command: .venv/bin/lifecycle --help
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST_ARGS ?=
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test unit lint types arch bench docs clean
+
+help: ## Print this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing: .venv with every package of the lock, and RabbitMQ and Postgres where we may.
+	@$(PYTHON) deploy/setup.py
+
+demo: setup ## Start everything with a simulated RMM, sync its devices, edit a date; ARGS=--exit ends by itself.
+	@$(BIN)/lifecycle demo $(ARGS)
+
+test: setup ## Run every check and every test, against a real RabbitMQ and a real Postgres.
+	@failed=; for check in lint types arch; do $(MAKE) --no-print-directory $$check || failed="$$failed $$check"; done; \
+	$(BIN)/python -m pytest $(PYTEST_ARGS) || failed="$$failed pytest"; \
+	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
+
+unit: setup ## Run the tests that need neither broker nor database.
+	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+
+lint: setup ## Check style and format.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## Check types, by mypy and by pyright.
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+arch: setup ## Check which part may import which.
+	$(BIN)/lint-imports
+
+bench: setup ## Measure; ARGS are the benchmark's own.
+	$(BIN)/python -m bench $(ARGS)
+
+docs: setup ## Generate the parts of the documentation that come from the code.
+	$(BIN)/python -m docs.generate $(ARGS)
+
+clean: ## Stop the stack of this checkout and delete its data; .venv stays.
+	-@test ! -x $(BIN)/lifecycle || $(BIN)/lifecycle down --purge
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

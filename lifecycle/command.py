@@ -1,0 +1,65 @@
+"""How a command is added: its common options, its event loop, and where its failures go.
+
+    @add(app, "ps")
+    async def ps(out: Output, *, everything: EverythingOption = False) -> None: ...
+
+gives `lifecycle ps` with `--json`, `--no-color` and `--quiet` beside its own options. The function stays callable
+as it is, so that one command can be composed of others and a test can call it.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Concatenate, ParamSpec
+
+import typer
+
+from lifecycle.exits import ExitCode
+from lifecycle.output import Output
+
+P = ParamSpec("P")
+Body = Callable[Concatenate[Output, P], Coroutine[Any, Any, ExitCode | None]]
+
+AccountOption = Annotated[
+    str | None, typer.Option("--account", metavar="NAME_OR_ID", help="The account that is meant; `default` otherwise.")
+]
+
+_COMMON = {
+    "json_wanted": Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")],
+    "no_color": Annotated[bool, typer.Option("--no-color", help="No colours, as with NO_COLOR.")],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Results and errors only.")],
+}
+
+
+def add(app: typer.Typer, name: str | None = None) -> Callable[[Body[P]], Body[P]]:
+    """Adds an async function to the app as a command; its first parameter gets the `Output`."""
+
+    def register(body: Body[P]) -> Body[P]:
+        def run(**given: Any) -> None:
+            chosen = {option: given.pop(option) for option in _COMMON}
+            out = Output(chosen["json_wanted"], color=not chosen["no_color"], quiet=chosen["quiet"])
+            call: Callable[..., Coroutine[Any, Any, ExitCode | None]] = body
+            code = asyncio.run(call(out, **given))
+            if code is not None and code is not ExitCode.DONE:
+                raise typer.Exit(int(code))
+
+        _describe(run, body)
+        app.command(name)(run)
+        return body
+
+    return register
+
+
+def _describe(run: Callable[..., None], body: Callable[..., object]) -> None:
+    """Gives `run` the signature that Typer reads: the body's own options and the common ones."""
+    signature = inspect.signature(body, eval_str=True)
+    own = list(signature.parameters.values())[1:]
+    common = [
+        inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+        for option, annotation in _COMMON.items()
+    ]
+    parameters = [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *common]
+    run.__signature__ = signature.replace(parameters=parameters, return_annotation=None)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    run.__name__ = getattr(body, "__name__", "run")
+    run.__doc__ = body.__doc__

@@ -1,0 +1,37 @@
+"""`migrate`: bring the database to the version of this program."""
+
+from typing import Annotated
+
+import typer
+
+from lifecycle.command import add
+from lifecycle.output import Output
+
+CheckOption = Annotated[bool, typer.Option("--check", help="Change nothing; say what would be applied.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the app."""
+    add(app, "migrate")(migrate)
+
+
+async def migrate(out: Output, *, check: CheckOption = False) -> None:
+    """Bring the database to the version that this program needs.
+
+    \b
+    lifecycle migrate
+    lifecycle migrate --check     say what is missing and change nothing
+
+    Twice is harmless, and so is running it in several places at once.
+    """
+    from lifecycle.session import database_url  # noqa: PLC0415 - `--help` is quick
+    from shared import migrations  # noqa: PLC0415 - the same
+
+    url = database_url()
+    names = await (migrations.pending(url) if check else migrations.migrate(url))
+    if out.json_wanted:
+        out.document({"pending" if check else "applied": names})
+    for name in names:
+        out.message(f"{'missing' if check else 'applied'}: {name}")
+    if not names:
+        out.message("the database is up to date")

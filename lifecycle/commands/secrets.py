@@ -1,0 +1,44 @@
+"""`secrets keygen`: the keys that credentials are sealed with."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lifecycle.command import add
+from lifecycle.exits import Refused
+from lifecycle.output import Output
+
+PrivateOption = Annotated[Path, typer.Option("--private", help="File for the private key; nobody else may read it.")]
+PublicOption = Annotated[Path, typer.Option("--public", help="File for the public key.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the app."""
+    group = typer.Typer(help="The keys that credentials are sealed with.", no_args_is_help=True)
+    add(group, "keygen")(keygen)
+    app.add_typer(group, name="secrets")
+
+
+async def keygen(out: Output, *, private: PrivateOption, public: PublicOption) -> None:
+    """Make a key pair in two files.
+
+    \b
+    lifecycle secrets keygen --private secret-keys --public sealing-key
+
+    The private key goes to the fetcher and to writeback (LIFECYCLE_SECRET_KEYS_FILE) and nowhere else, the public
+    one to the console and to this command (LIFECYCLE_SEALING_KEY_FILE). No file is overwritten: without the
+    private key what was sealed to it cannot be read any more.
+    """
+    from lifecycle.stack.keys import write_secret  # noqa: PLC0415 - `--help` is quick
+    from shared.secrets import generate_keypair  # noqa: PLC0415 - the same
+
+    for path in (private, public):
+        if path.exists():
+            raise Refused(f"{path} is already there", "name another file, or move it away")
+    pair = generate_keypair()
+    write_secret(private, pair.private_text.get_secret_value() + "\n")
+    write_secret(public, pair.public_text + "\n")
+    if out.json_wanted:
+        out.document({"key_id": pair.key_id, "private": str(private), "public": str(public)})
+    out.message(f"key {pair.key_id}: private in {private}, public in {public}")

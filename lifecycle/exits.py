@@ -1,0 +1,193 @@
+"""How the command ends: exit codes, and failures that a person can act on.
+
+    Failure              1    something failed
+    ├── WrongUsage       2    an option or argument is wrong
+    ├── NotFound         3    the thing that was named does not exist
+    ├── Refused          4    permission, conflict, or not confirmed
+    ├── DoneInPart       5    some of it was done, the rest was not
+    ├── Unreachable      6    broker, database or RMM cannot be reached
+    ├── WaitRanOut       124  `--wait` ended before the work did
+    └── Interrupted      130  Ctrl-C
+
+A failure is one clear sentence and what to do next. It never holds a secret and is never shown as a traceback.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the shell sees."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    REFUSED = 4
+    PARTIAL = 5
+    UNREACHABLE = 6
+    WAIT_RAN_OUT = 124
+    INTERRUPTED = 130
+
+
+class Failure(Exception):  # noqa: N818 - the command's word for it; an error is what a program has, not a person
+    """Something failed; `message` says what in one sentence, `next_step` what to do about it."""
+
+    code = ExitCode.FAILED
+    kind = "failed"
+
+    def __init__(self, message: str, next_step: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step
+
+    def document(self) -> dict[str, object]:
+        """The failure for `--json`."""
+        return {
+            "error": {"code": int(self.code), "kind": self.kind, "message": self.message, "next_step": self.next_step}
+        }
+
+
+class WrongUsage(Failure):
+    """An option or an argument is wrong."""
+
+    code = ExitCode.USAGE
+    kind = "wrong_usage"
+
+
+class NotFound(Failure):
+    """The thing that was named does not exist."""
+
+    code = ExitCode.NOT_FOUND
+    kind = "not_found"
+
+
+class Refused(Failure):
+    """Not allowed, in conflict with something, or not confirmed."""
+
+    code = ExitCode.REFUSED
+    kind = "refused"
+
+
+class DoneInPart(Failure):
+    """Some of it was done, the rest was not."""
+
+    code = ExitCode.PARTIAL
+    kind = "done_in_part"
+
+
+class Unreachable(Failure):
+    """The broker, the database or the RMM cannot be reached."""
+
+    code = ExitCode.UNREACHABLE
+    kind = "unreachable"
+
+
+class WaitRanOut(Failure):
+    """`--wait` ended before the work did; the work goes on."""
+
+    code = ExitCode.WAIT_RAN_OUT
+    kind = "wait_ran_out"
+
+
+class Interrupted(Failure):
+    """Ctrl-C."""
+
+    code = ExitCode.INTERRUPTED
+    kind = "interrupted"
+
+
+def failure_with(code: int, message: str, next_step: str | None) -> Failure:
+    """The failure with this exit code, as another process reported it."""
+    kinds = {int(kind.code): kind for kind in (Failure, *Failure.__subclasses__())}
+    return kinds.get(code, Failure)(message, next_step)
+
+
+_UNEXPECTED = "lifecycle met something unexpected"
+# By module and name, so that `--help` need not import a driver: (package, class) -> what to say.
+_UNREACHABLE_TYPES = {
+    ("aiormq", "AMQPConnectionError"): ("the broker cannot be reached", "check LIFECYCLE_AMQP_URL, or run: lifecycle up"),
+    ("aiormq", "AMQPError"): ("the broker refused the request", "run: lifecycle topology check"),
+    ("asyncpg", "PostgresConnectionError"): (
+        "the database cannot be reached",
+        "check LIFECYCLE_DATABASE_URL, or run: lifecycle up",
+    ),
+    ("asyncpg", "InvalidAuthorizationSpecificationError"): (
+        "the database refused the login",
+        "check user and password in LIFECYCLE_DATABASE_URL",
+    ),
+    ("asyncpg", "InvalidCatalogNameError"): (
+        "the database named in LIFECYCLE_DATABASE_URL does not exist",
+        "create it, or correct the address",
+    ),
+    ("httpx", "TransportError"): ("an HTTP address cannot be reached", "check that the service is up: lifecycle ps"),
+}
+_SCHEMA_TYPES = {
+    ("asyncpg", "UndefinedTableError"),
+    ("asyncpg", "UndefinedColumnError"),
+    ("asyncpg", "UndefinedFunctionError"),
+}
+
+
+def failure_of(error: BaseException) -> Failure:
+    """The failure to show for any exception: ours as it is, foreign ones by what they mean to a person."""
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        return failure_of(error.exceptions[0])
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted("interrupted")
+    names = {(cls.__module__.split(".", 1)[0], cls.__name__) for cls in type(error).__mro__}
+    if names & _SCHEMA_TYPES:
+        return Refused("the database does not have the tables that this version needs", "run: lifecycle migrate")
+    for known, (message, next_step) in _UNREACHABLE_TYPES.items():
+        if known in names:
+            return Unreachable(message, next_step)
+    if isinstance(error, OSError | TimeoutError):
+        return _os_failure(error)
+    if ("pydantic_core", "ValidationError") in names or ("pydantic", "ValidationError") in names:
+        return WrongUsage(_settings_message(error), "correct the settings named above")
+    ours = _own_failure(error, {name for package, name in names if package == "shared"})
+    if ours is not None:
+        return ours
+    return Failure(f"{_UNEXPECTED} ({type(error).__name__})")
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether the sentence of `failure_of` says all there is to say, so that no traceback is worth keeping."""
+    failure = failure_of(error)
+    return failure is error or failure.next_step is not None or not failure.message.startswith(_UNEXPECTED)
+
+
+def _own_failure(error: BaseException, names: set[str]) -> Failure | None:
+    """Errors of the services' own code: they carry what to do next."""
+    if "MigrationError" in names:
+        return Refused(str(error))
+    if "SettingsError" in names or "KeyTextError" in names:
+        return WrongUsage(str(error))
+    if "PipelineError" not in names:
+        return None
+    next_step: str | None = getattr(error, "next_action", None)
+    if names & {"StoreUnavailable", "BrokerUnavailable", "RmmUnreachable"}:
+        return Unreachable(str(error), next_step)
+    if names & {"UnknownIntegration", "DeviceGone"}:
+        return NotFound(str(error), next_step)
+    return Failure(str(error), next_step)
+
+
+def _os_failure(error: OSError | TimeoutError) -> Failure:
+    if isinstance(error, ConnectionError | TimeoutError):
+        return Unreachable("the broker or the database cannot be reached", "check: lifecycle ps, or run: lifecycle up")
+    if error.filename is not None:
+        return Failure(f"{error.filename}: {(error.strerror or 'cannot be used').lower()}")
+    # asyncio reports several refused addresses as one plain OSError.
+    if "Connect call failed" in str(error):
+        return Unreachable("the broker or the database cannot be reached", "check: lifecycle ps, or run: lifecycle up")
+    return Failure(f"the operating system refused it: {error.strerror or type(error).__name__}")
+
+
+def _settings_message(error: BaseException) -> str:
+    # Only names and reasons: the offending value may be a secret.
+    errors = getattr(error, "errors", None)
+    details = errors(include_url=False, include_input=False, include_context=False) if errors is not None else []
+    lines = [f"{'.'.join(str(part) for part in detail['loc'])}: {detail['msg']}" for detail in details]
+    return "wrong settings: " + "; ".join(lines) if lines else "wrong settings"

@@ -1,0 +1,1 @@
+"""fetcher: pages an RMM's devices within the shared request budget and hands them on, one page a message."""

@@ -1,0 +1,68 @@
+"""Backpressure, counted in Postgres: no request is spent on a page that nobody can take."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from typing import Any, Final
+from uuid import UUID
+
+from shared.errors import Transient
+from shared.observability import metrics
+from shared.postgres import Pool, connection, sql
+
+CHANNEL: Final = "lifecycle_chunk_written"
+# A notification can be lost with its connection; the count is the truth.
+LOOK_AGAIN_SECONDS: Final = 0.5
+WAIT_SECONDS: Final = 10.0
+
+
+class WriterBehind(Transient):
+    """As many parts of pages wait for the writer as may; the page waits on the delay ladder."""
+
+    code = "writer_behind"
+    next_action = "nothing; if it lasts, look at the writer and scale it"
+    counts_as_attempt = False
+    bounded_by_age = False
+
+
+class Room:
+    """Waits until the writer has caught up below the marks."""
+
+    def __init__(self, pool: Pool, *, own: int, total: int) -> None:
+        self._pool = pool
+        self._own = own
+        self._total = total
+        self._written = asyncio.Condition()
+
+    async def listen(self, stack: AsyncExitStack) -> None:
+        """Hear of written chunks on a connection of its own, until the stack closes."""
+        conn = await stack.enter_async_context(self._pool.acquire())
+        await conn.add_listener(CHANNEL, self._heard)
+
+    def _heard(self, *_: Any) -> None:
+        self._wake = asyncio.ensure_future(self._notify())
+
+    async def _notify(self) -> None:
+        async with self._written:
+            self._written.notify_all()
+
+    async def wait(self, integration_id: UUID) -> None:
+        """Return when there is room for a page of the integration. Raises WriterBehind after ten seconds."""
+        started = time.monotonic()
+        while not await self._is_room(integration_id):
+            if time.monotonic() - started > WAIT_SECONDS:
+                raise WriterBehind(f"{self._own} parts of pages of integration {integration_id} wait for the writer")
+            async with self._written:
+                try:
+                    async with asyncio.timeout(LOOK_AGAIN_SECONDS):
+                        await self._written.wait()
+                except TimeoutError:
+                    continue
+        metrics.BACKPRESSURE_SECONDS.observe(time.monotonic() - started)
+
+    async def _is_room(self, integration_id: UUID) -> bool:
+        async with connection(self._pool) as conn:
+            row = await conn.fetchrow(sql("services.fetcher.sql", "room"), integration_id)
+        assert row is not None
+        # One page each may always wait: a small tenant never stands behind the pages of the large ones.
+        return bool(row["own"] == 0 or (row["own"] < self._own and row["total"] < self._total))

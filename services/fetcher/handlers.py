@@ -1,0 +1,129 @@
+"""The fetcher's handlers: begin a sync, fetch a page, try credentials."""
+
+from collections.abc import Sequence
+from typing import Annotated, Protocol
+from uuid import UUID, uuid4
+
+from faststream import Context
+
+from services.fetcher.bookkeeping import PageTask, RunStart, SyncOrder
+from services.fetcher.planning import Scope, plan_scopes
+from services.fetcher.probing import ProbeOrder
+from services.fetcher.rmm_devices import FetchedPage, Listing
+from shared.errors import RmmAnswerUnreadable
+from shared.events import Event, PageDue
+from shared.rmm.companies import Company, Site
+
+
+class Runs(Protocol):
+    """The bookkeeping of runs."""
+
+    async def start_for(self, order: SyncOrder) -> RunStart | None: ...
+    async def begin(
+        self, start: RunStart, companies: Sequence[Company], sites: Sequence[Site], scopes: Sequence[Scope]
+    ) -> None: ...
+    async def fail(self, run_id: UUID, *, reason_code: str, reason: str) -> None: ...
+    async def device_place(self, integration_id: UUID, device_id: str) -> tuple[str, str | None] | None: ...
+    async def page_task(self, due: PageDue) -> PageTask | None: ...
+    async def had_devices(self, task: PageTask) -> bool: ...
+    async def record_page(
+        self, task: PageTask, fetch_id: UUID, *, devices: int, chunks: int, next_cursor: int | None
+    ) -> None: ...
+    async def split_scope(self, task: PageTask) -> None: ...
+
+
+class Devices(Protocol):
+    """The RMM."""
+
+    async def listing(self, integration_id: UUID) -> Listing: ...
+    async def page(self, task: PageTask) -> FetchedPage: ...
+
+
+class Room(Protocol):
+    """Whether the writer can take more."""
+
+    async def wait(self, integration_id: UUID) -> None: ...
+
+
+class Chunks(Protocol):
+    """Where fetched pages go."""
+
+    async def publish(self, task: PageTask, fetch_id: UUID, page: FetchedPage, correlation_id: str) -> int: ...
+
+
+class Probes(Protocol):
+    """Trying credentials."""
+
+    async def run(self, order: ProbeOrder) -> None: ...
+
+
+async def begin_sync(
+    order: SyncOrder, runs: Annotated[Runs, Context()], devices: Annotated[Devices, Context()]
+) -> None:
+    """List companies and sites, and let the first scopes of the run list their devices.
+
+    Twice is safe: only a queued run begins. A crash before the last await leaves the run queued, and the redelivery
+    lists again, two requests.
+    """
+    start = await runs.start_for(order)
+    if start is None:
+        return
+    listing = await devices.listing(start.integration_id)
+    scopes = await _scopes(start, listing, runs)
+    if scopes is None:
+        await runs.fail(
+            start.run_id, reason_code="no_such_target", reason=f"the RMM knows no {start.kind} {start.target}"
+        )
+        return
+    await runs.begin(start, listing.companies, listing.sites, scopes)
+
+
+async def _scopes(start: RunStart, listing: Listing, runs: Runs) -> list[Scope] | None:
+    """The scopes of a run; None where its target is not known."""
+    known = [company.company_id.lower() for company in listing.companies]
+    target = (start.target or "").lower()
+    if start.kind == "company":
+        return [Scope((target,))] if target in known else None
+    if start.kind == "device":
+        place = await runs.device_place(start.integration_id, target)
+        return [Scope((place[0],), device_id=target, site_id=place[1])] if place else None
+    return plan_scopes(known, listing.companies_per_call)
+
+
+async def fetch_page(
+    due: Event[PageDue],
+    runs: Annotated[Runs, Context()],
+    devices: Annotated[Devices, Context()],
+    room: Annotated[Room, Context()],
+    chunks: Annotated[Chunks, Context()],
+) -> None:
+    """Fetch one page, hand it on in chunks, record it, and announce what is due next.
+
+    Twice is safe: a recorded page is dropped at once, and of two fetches of the same page only one is recorded.
+    A crash after the chunks were published leaves them written and uncounted: the redelivery fetches the page again
+    under a new fetch id, whose chunks count, and unchanged devices cost next to nothing.
+    """
+    task = await runs.page_task(due.data)
+    if task is None:
+        return
+    await room.wait(task.integration_id)
+    page = await devices.page(task)
+    if page.packing_refused:
+        await runs.split_scope(task)
+        return
+    if page.not_found and task.page_no == 0 and await runs.had_devices(task):
+        raise RmmAnswerUnreadable(
+            f"the RMM says not found for companies {', '.join(task.company_ids)}, which had devices: doubted",
+        )
+    fetch_id = uuid4()
+    count = await chunks.publish(task, fetch_id, page, due.correlation_id)
+    await runs.record_page(task, fetch_id, devices=page.devices, chunks=count, next_cursor=page.next_cursor)
+
+
+async def probe_credentials(order: ProbeOrder, probes: Annotated[Probes, Context()]) -> None:
+    """Try the stored credentials; where they work, a paused integration resumes with a catch-up sync.
+
+    Twice is safe: only a paused integration resumes. A crash before the commit leaves it paused, and the scheduler
+    announces the probe again.
+    """
+    await probes.run(order)

@@ -1,0 +1,3 @@
+update sync_runs set status = 'running', started_at = now(), progress_at = now()
+where id = $1 and status = 'queued'
+returning id

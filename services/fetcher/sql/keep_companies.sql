@@ -1,0 +1,4 @@
+insert into companies (integration_id, company_id, name)
+select $1, c.id, c.name from unnest($2::text[], $3::text[]) as c (id, name)
+on conflict (integration_id, company_id) do update set name = excluded.name
+where companies.name is distinct from excluded.name

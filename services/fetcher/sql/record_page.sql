@@ -1,0 +1,18 @@
+-- Record a page and step the cursor, once: the guard on page_no makes a second fetch of the same page do nothing.
+with stepped as (
+    update sync_scopes
+    set page_no = page_no + 1,
+        cursor = $6,
+        status = case when $6::int is null then 'done' else 'listing' end,
+        progress_at = now()
+    where id = $1 and page_no = $2 and status = 'listing'
+    returning id, run_id, status
+),
+recorded as (
+    insert into sync_pages (fetch_id, run_id, scope_id, page_no, devices, chunk_count)
+    select $3, run_id, id, $2, $4, $5 from stepped
+),
+progressed as (
+    update sync_runs r set progress_at = now() from stepped where r.id = stepped.run_id
+)
+select status from stepped

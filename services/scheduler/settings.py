@@ -1,0 +1,21 @@
+"""Settings of the scheduler."""
+
+from pydantic import Field
+
+from shared.settings import ServiceSettings
+
+
+class SchedulerSettings(ServiceSettings):
+    """What the scheduler needs beyond every service."""
+
+    scopes_at_once: int = Field(default=4, ge=1, le=32, description="lists of one integration that are read at once")
+    tick_seconds: float = Field(default=1.0, gt=0, description="how often the scheduler looks for what is due")
+    outbox_sweep_after_seconds: float = Field(
+        default=5.0, gt=0, description="age at which the scheduler publishes an event that its writer did not"
+    )
+    stuck_after_seconds: float = Field(
+        default=360.0, gt=0, description="a run without progress for so long is told again; longer than a quota window"
+    )
+    stuck_announcements: int = Field(
+        default=5, ge=1, description="a run that was told again so often without progress is given up"
+    )

@@ -1,0 +1,42 @@
+"""How the writer is wired."""
+
+from typing import Any
+
+from pydantic import Field
+
+from services.writer.handlers import write_page
+from services.writer.store import PostgresAssets
+from shared import topology
+from shared.events.bulk import AssetPageNormalized, Bulk, parse_bulk
+from shared.integrations.status import PausingIntegrations
+from shared.outbox import Outbox
+from shared.runtime import Service, Subscription, Wired, Wiring
+from shared.settings import ServiceSettings, load
+from shared.verdict import RetryPolicy
+
+
+class WriterSettings(ServiceSettings):
+    """What the writer needs beyond every service."""
+
+    writer_prefetch: int = Field(default=3, ge=1, le=50, description="chunks that one writer writes at once")
+
+
+def decode_page(message: Any) -> Bulk[AssetPageNormalized]:
+    """A normalized chunk."""
+    return parse_bulk(message.body, AssetPageNormalized)
+
+
+def create_app(settings: WriterSettings | None = None) -> Service:
+    """The writer, not yet running."""
+    settings = settings or load(WriterSettings)
+    policy = RetryPolicy(settings.max_attempts, settings.max_age)
+    subscription = Subscription(topology.WRITER_PAGES, decode_page, write_page, settings.writer_prefetch, policy)
+
+    async def wire(wired: Wired) -> Wiring:
+        events = Outbox(wired.pool, wired.bus)
+        return Wiring(
+            ports={"assets": PostgresAssets(wired.pool, events)},
+            pause=PausingIntegrations(wired.pool, events, "writer"),
+        )
+
+    return Service("writer", settings, [subscription], wire, pool_size=settings.writer_prefetch + 2)

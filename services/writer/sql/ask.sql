@@ -1,0 +1,15 @@
+-- Ids and hashes in; what is known of each out. LATERAL and LIMIT keep the planner on the index: a plain join reads
+-- the whole integration for every chunk until the table is analysed, which on a first load it never is.
+-- A device that a later request already saw is newer than this chunk, also where that request changed nothing.
+select i.n::int as n, d.id, d.asset_id,
+    coalesce(d.content_hash = i.content_hash and d.state = 'active', false) as same,
+    coalesce(d.observed_seq > $4, false)
+    or (d.content_hash <> i.content_hash and exists (
+        select from sync_chunks c
+        where c.integration_id = $1 and c.observed_seq > $4 and c.keys @> array[d.id]
+    )) as older
+from unnest($2::text[], $3::uuid[]) with ordinality as i (device_id, content_hash, n)
+left join lateral (
+    select id, asset_id, content_hash, observed_seq, state from devices
+    where integration_id = $1 and device_id = i.device_id limit 1
+) d on true

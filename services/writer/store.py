@@ -1,0 +1,283 @@
+"""Assets in Postgres: one chunk, one transaction. What is known is asked first; only what differs is written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from services.writer import rows
+from services.writer.matching import Apart, Candidate, Match, decide
+from services.writer.rows import Row
+from shared import outbox
+from shared.events.bulk import AssetPageNormalized, NormalizedAsset
+from shared.events.envelope import new_event
+from shared.events.syncs import AssetsChanged
+from shared.postgres import Connection, Pool, again_on_conflict, sql, transaction
+from shared.runs.closing import close_if_done
+
+SOURCE: Final = "writer"
+_SQL: Final = "services.writer.sql"
+# A claim can be refused, found free again and refused again only while others write the same hardware.
+CLAIM_ROUNDS: Final = 4
+
+CREATED: Final = "c"
+UPDATED: Final = "u"
+SAME: Final = "s"
+
+
+@dataclass
+class Written:
+    """What became of the devices of one chunk. keys and outcomes go together, one letter a device."""
+
+    keys: list[int] = field(default_factory=list)
+    outcomes: list[str] = field(default_factory=list)
+    created: list[UUID] = field(default_factory=list)
+    updated: list[UUID] = field(default_factory=list)
+    rejected: int = 0
+    repeated: int = 0
+
+    def add(self, key: int, outcome: str) -> None:
+        """Count one device."""
+        self.keys.append(key)
+        self.outcomes.append(outcome)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The chunk being written, with its ids as Postgres takes them."""
+
+    account_id: UUID
+    integration_id: UUID
+    run_id: UUID
+    fetch_id: UUID
+    chunk_no: int
+    observed_seq: int
+
+    @classmethod
+    def of(cls, chunk: AssetPageNormalized) -> "Page":
+        """From the header of a chunk."""
+        return cls(
+            UUID(chunk.account_id),
+            UUID(chunk.integration_id),
+            UUID(chunk.run_id),
+            UUID(chunk.fetch_id),
+            chunk.chunk_no,
+            chunk.observed_seq,
+        )
+
+
+class PostgresAssets:
+    """The port that the handler uses."""
+
+    def __init__(self, pool: Pool, events: outbox.Outbox) -> None:
+        self._pool = pool
+        self._events = events
+
+    async def write(self, chunk: AssetPageNormalized, correlation_id: str) -> Written | None:
+        """Write a chunk once; None when it was written already, or its integration is removed.
+
+        Raises StoreUnavailable; the transaction either happened or did not, and doing it again is safe.
+        """
+        return await again_on_conflict(lambda: self._write(chunk, correlation_id))
+
+    async def close_if_done(self, run_id: UUID) -> None:
+        """Close the run when this was its last chunk."""
+        await close_if_done(self._pool, self._events, run_id, source=SOURCE)
+
+    async def _write(self, chunk: AssetPageNormalized, correlation_id: str) -> Written | None:
+        page = Page.of(chunk)
+        async with transaction(self._pool) as conn:
+            if not await self._claim(conn, page):
+                return None
+            sent, repeated = rows.fold(chunk.assets)
+            written = Written(rejected=len(chunk.rejects), repeated=repeated)
+            new, changed = await self._ask(conn, page, sent, written)
+            await self._update(conn, page, changed)
+            await self._insert(conn, page, new, written)
+            await self._keep_rejects(conn, page, chunk)
+            pending = await self._tell(conn, page, written, correlation_id)
+            await self._finish(conn, page, written)
+        await self._events.publish(*pending)
+        return written
+
+    async def _claim(self, conn: Connection, page: Page) -> bool:
+        # Shared with other writers, exclusive to a removal: no row of a removed integration is made anew.
+        await conn.execute(
+            "select pg_advisory_xact_lock_shared(hashtextextended('integration:' || $1, 0))", str(page.integration_id)
+        )
+        claimed = await conn.fetchval(
+            sql(_SQL, "claim_chunk"),
+            page.fetch_id,
+            page.chunk_no,
+            page.run_id,
+            page.integration_id,
+            page.observed_seq,
+        )
+        return claimed is not None
+
+    async def _ask(
+        self, conn: Connection, page: Page, sent: Sequence[NormalizedAsset], written: Written
+    ) -> tuple[list[Row], list[Row]]:
+        answers = await conn.fetch(
+            sql(_SQL, "ask"),
+            page.integration_id,
+            [asset.device_id for asset in sent],
+            [UUID(asset.content_hash) for asset in sent],
+            page.observed_seq,
+        )
+        new: list[Row] = []
+        changed: list[Row] = []
+        for answer in answers:
+            asset = sent[answer["n"] - 1]
+            if answer["id"] is None:
+                new.append(rows.new_row(asset))
+            elif answer["same"] or answer["older"]:
+                written.add(answer["id"], SAME)
+            else:
+                changed.append(Row(asset, answer["asset_id"]))
+                written.add(answer["id"], UPDATED)
+                written.updated.append(answer["asset_id"])
+        return new, changed
+
+    async def _update(self, conn: Connection, page: Page, changed: Sequence[Row]) -> None:
+        if changed:
+            await self._run(conn, "update_known", page, changed)
+
+    async def _insert(self, conn: Connection, page: Page, new: Sequence[Row], written: Written) -> None:
+        """Insert new devices; those whose claim stands already are matched or kept apart."""
+        left = list(new)
+        for _ in range(CLAIM_ROUNDS):
+            if not left:
+                return
+            made = {row["device_id"]: row for row in await self._run(conn, "insert_new", page, left)}
+            for row in made.values():
+                written.add(row["id"], CREATED)
+                written.created.append(row["asset_id"])
+            refused = [row for row in left if row.sent.device_id not in made]
+            left = await self._settle(conn, page, refused, written) if refused else []
+        raise asyncpg.DeadlockDetectedError("claims kept changing")  # again_on_conflict starts over
+
+    async def _settle(self, conn: Connection, page: Page, refused: Sequence[Row], written: Written) -> list[Row]:
+        """Link what matches; return what is to be inserted with fewer claims."""
+        answers = await conn.fetch(
+            sql(_SQL, "candidates"),
+            page.account_id,
+            page.integration_id,
+            [row.sent.serial_key if row.claims_serial else None for row in refused],
+            [row.sent.mac_key if row.claims_mac else None for row in refused],
+        )
+        matched: list[Row] = []
+        apart: list[Row] = []
+        ambiguous: list[tuple[Row, Apart]] = []
+        taken: set[UUID] = set()
+        for row, answer in zip(refused, answers, strict=True):
+            candidate = _candidate(answer, taken)
+            match decide(row.sent.serial_key, candidate):
+                case Match(asset_id, rule):
+                    taken.add(asset_id)
+                    matched.append(row.matched(asset_id, rule))
+                case Apart() as decision:
+                    kept = row.with_claims(
+                        serial=row.claims_serial and decision.claims_serial,
+                        mac=row.claims_mac and decision.claims_mac,
+                    )
+                    apart.append(kept)
+                    if decision.ambiguous_with:
+                        ambiguous.append((kept, decision))
+        await self._link(conn, page, matched, written)
+        await self._keep_ambiguities(conn, page, ambiguous)
+        return apart
+
+    async def _link(self, conn: Connection, page: Page, matched: Sequence[Row], written: Written) -> None:
+        if not matched:
+            return
+        for row in await self._run(conn, "link_matched", page, matched):
+            written.add(row["id"], CREATED)
+            written.updated.append(row["asset_id"])
+
+    async def _run(self, conn: Connection, statement: str, page: Page, some: Sequence[Row]) -> list[asyncpg.Record]:
+        return await conn.fetch(
+            sql(_SQL, statement),
+            rows.as_json(some),
+            rows.vendors(some),
+            page.account_id,
+            page.integration_id,
+            page.observed_seq,
+        )
+
+    async def _keep_ambiguities(self, conn: Connection, page: Page, ambiguous: Sequence[tuple[Row, Apart]]) -> None:
+        if not ambiguous:
+            return
+        await conn.execute(
+            sql(_SQL, "ambiguity"),
+            page.account_id,
+            page.integration_id,
+            [decision.rule for _, decision in ambiguous],
+            [
+                (row.sent.serial_key if decision.rule == "serial" else row.sent.mac_key) or ""
+                for row, decision in ambiguous
+            ],
+            [row.sent.device_id for row, _ in ambiguous],
+            [row.asset_id for row, _ in ambiguous],
+            [decision.ambiguous_with for _, decision in ambiguous],
+        )
+
+    async def _keep_rejects(self, conn: Connection, page: Page, chunk: AssetPageNormalized) -> None:
+        if not chunk.rejects:
+            return
+        await conn.execute(
+            sql(_SQL, "rejects"),
+            page.run_id,
+            page.integration_id,
+            page.fetch_id,
+            page.chunk_no,
+            [reject.device_id for reject in chunk.rejects],
+            [reject.reason_code for reject in chunk.rejects],
+            [reject.detail for reject in chunk.rejects],
+            [bytes(reject.vendor).decode() if reject.vendor else None for reject in chunk.rejects],
+        )
+
+    async def _tell(self, conn: Connection, page: Page, written: Written, correlation_id: str) -> list[outbox.Pending]:
+        if not written.created and not written.updated:
+            return []
+        event = new_event(
+            AssetsChanged(
+                integration_id=page.integration_id,
+                run_id=page.run_id,
+                created=written.created,
+                updated=written.updated,
+            ),
+            source=SOURCE,
+            account_id=page.account_id,
+            subject=f"integrations/{page.integration_id}",
+            correlation_id=correlation_id,
+        )
+        return [await outbox.add(conn, event)]
+
+    async def _finish(self, conn: Connection, page: Page, written: Written) -> None:
+        letters = "".join(written.outcomes)
+        await conn.execute(
+            sql(_SQL, "finish_chunk"),
+            page.fetch_id,
+            page.chunk_no,
+            written.keys,
+            letters,
+            letters.count(CREATED),
+            letters.count(UPDATED),
+            letters.count(SAME),
+            written.rejected,
+            written.repeated,
+        )
+
+
+def _candidate(answer: Any, taken: set[UUID]) -> Candidate:
+    """What stands, with what this very chunk has linked since."""
+    return Candidate(
+        serial_asset=answer["serial_asset"],
+        serial_taken=bool(answer["serial_taken"]) or answer["serial_asset"] in taken,
+        mac_asset=answer["mac_asset"],
+        mac_taken=bool(answer["mac_taken"]) or answer["mac_asset"] in taken,
+        mac_asset_serial_key=answer["mac_asset_serial_key"],
+    )

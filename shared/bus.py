@@ -1,0 +1,102 @@
+"""Publishing: the one place that says persistent, mandatory and confirmed.
+
+A publish returns when the broker has the message, and raises BrokerUnavailable in every other case; the message
+may then have arrived all the same, so everything published is safe to take twice.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from aio_pika.exceptions import AMQPError
+from faststream.rabbit import Channel, ExchangeType, RabbitBroker, RabbitExchange
+from pamqp.commands import Basic
+
+from shared import topology
+from shared.errors import BrokerUnavailable, MessageTooLarge
+from shared.events.envelope import CONTENT_TYPE, Event, EventData
+
+PUBLISH_TIMEOUT_SECONDS: Final = 15.0
+MAX_BODY_BYTES: Final = 1024 * 1024
+
+
+class Announce(Protocol):
+    """Port of a handler that tells the world something."""
+
+    async def __call__(self, event: Event[Any]) -> None:
+        """Publish `event`; returns when the broker has confirmed it."""
+
+
+def publisher_broker(amqp_url: str, service: str) -> RabbitBroker:
+    """A broker object that only publishes: a blocked publisher must not stop acks, so it has its own connection.
+
+    It has no subscribers either: an exchange first used by a subscriber would bind later publishes to that
+    subscriber's channel, where unroutable messages vanish.
+    """
+    return RabbitBroker(
+        amqp_url,
+        default_channel=Channel(on_return_raises=True),
+        app_id=service,
+        reconnect_interval=1.0,
+        logger=None,
+    )
+
+
+class Bus:
+    """Publishes over one broker object of its own."""
+
+    def __init__(self, broker: RabbitBroker, *, timeout_seconds: float = PUBLISH_TIMEOUT_SECONDS) -> None:
+        self._broker = broker
+        self._timeout = timeout_seconds
+        self._exchanges = {
+            name: RabbitExchange(name, type=ExchangeType.TOPIC, durable=True, declare=False)
+            for name in topology.EXCHANGES
+        }
+
+    async def __call__(self, event: Event[EventData]) -> None:
+        """Publish `event` under its type."""
+        await self.publish_body(event.type, event.model_dump_json().encode(), event.correlation_id)
+
+    async def publish_body(self, routing_key: str, body: bytes, correlation_id: str) -> None:
+        """Publish an event that is already JSON; refuses more than 1 MiB."""
+        if len(body) > MAX_BODY_BYTES:
+            raise MessageTooLarge(routing_key, len(body), MAX_BODY_BYTES)
+        await self.publish_raw(
+            topology.EVENTS, routing_key, body, correlation_id=correlation_id, content_type=CONTENT_TYPE
+        )
+
+    async def publish_raw(
+        self,
+        exchange: str,
+        routing_key: str,
+        body: bytes,
+        *,
+        correlation_id: str | None = None,
+        content_type: str | None = None,
+        headers: Mapping[str, Any] | None = None,
+        message_id: str | None = None,
+    ) -> None:
+        """Publish any body to one of our exchanges. Raises BrokerUnavailable unless confirmed and routed."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                answer = await self._broker.publish(
+                    body,
+                    routing_key,
+                    exchange=self._exchanges[exchange],
+                    persist=True,
+                    mandatory=True,
+                    correlation_id=correlation_id,
+                    content_type=content_type,
+                    headers=dict(headers) if headers else None,
+                    message_id=message_id,
+                )
+        except asyncio.CancelledError:
+            # A half-open connection ends a publish in a CancelledError that nobody asked for (broker.md 2.4).
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise BrokerUnavailable(f"the connection was lost while publishing {routing_key}") from None
+        except (AMQPError, OSError, TimeoutError, RuntimeError) as error:
+            raise BrokerUnavailable(f"{routing_key} was not confirmed: {type(error).__name__}") from error
+        if not isinstance(answer, Basic.Ack):
+            raise BrokerUnavailable(f"{routing_key} on {exchange} was not routed or not confirmed")

@@ -1,0 +1,102 @@
+"""Declare and check the topology on a broker: a deploy step of its own, done before anybody publishes."""
+
+import asyncio
+from dataclasses import dataclass
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq.exceptions import AMQPConnectionError, AMQPError, ChannelPreconditionFailed
+
+from shared import topology
+from shared.errors import BrokerUnavailable, Permanent
+
+
+class TopologyMismatch(Permanent):
+    """A queue stands on the broker with other arguments than ours; arguments of a queue can't be changed."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One exchange or queue: whether it stands, and what waits in it."""
+
+    kind: str
+    name: str
+    present: bool
+    messages: int | None = None
+    consumers: int | None = None
+
+
+async def _connect(amqp_url: str) -> AbstractConnection:
+    try:
+        return await aio_pika.connect(amqp_url, timeout=10)
+    except (OSError, AMQPError, TimeoutError) as error:
+        raise BrokerUnavailable(f"no connection to the broker: {type(error).__name__}") from error
+
+
+async def declare(amqp_url: str, *, settle: bool = True) -> list[str]:
+    """Declare everything that is missing and return the names of the queues that are new.
+
+    Ends `topology.SETTLE_SECONDS` after the last new queue (a young quorum queue loses confirmed messages to a
+    kill -9). Doing it twice is nothing. Raises TopologyMismatch, naming the queue, where one has other arguments.
+    """
+    connection = await _connect(amqp_url)
+    async with connection:
+        present = {finding.name for finding in await _findings(connection) if finding.present}
+        channel = await connection.channel()
+        for name in topology.EXCHANGES:
+            await channel.declare_exchange(name, aio_pika.ExchangeType.TOPIC, durable=True)
+        for queue in topology.queues():
+            await _declare_queue(channel, queue)
+    new = [queue.name for queue in topology.queues() if queue.name not in present]
+    if new and settle:
+        await asyncio.sleep(topology.SETTLE_SECONDS)
+    return new
+
+
+async def _declare_queue(channel: AbstractChannel, queue: topology.Queue) -> None:
+    try:
+        declared = await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
+    except ChannelPreconditionFailed as error:
+        raise TopologyMismatch(
+            f"queue {queue.name} stands on the broker with other arguments; move its messages and delete it, "
+            f"or give the new one a new name ({error.reason})"
+        ) from error
+    for exchange, key in queue.bindings:
+        await declared.bind(exchange, routing_key=key)
+
+
+async def check(amqp_url: str) -> list[Finding]:
+    """Look at every exchange and queue without changing anything."""
+    connection = await _connect(amqp_url)
+    async with connection:
+        return await _findings(connection)
+
+
+async def check_queues(amqp_url: str, names: tuple[str, ...]) -> list[Finding]:
+    """Look at some queues only."""
+    connection = await _connect(amqp_url)
+    async with connection:
+        return [await _look(connection, "queue", name) for name in names]
+
+
+async def _findings(connection: AbstractConnection) -> list[Finding]:
+    return [
+        *[await _look(connection, "exchange", name) for name in topology.EXCHANGES],
+        *[await _look(connection, "queue", queue.name) for queue in topology.queues()],
+    ]
+
+
+async def _look(connection: AbstractConnection, kind: str, name: str) -> Finding:
+    # A passive declare of what is missing closes the channel, so each look has its own.
+    try:
+        async with connection.channel() as channel:
+            if kind == "exchange":
+                await channel.declare_exchange(name, passive=True)
+                return Finding(kind, name, present=True)
+            queue = await channel.declare_queue(name, passive=True)
+            result = queue.declaration_result
+            return Finding(kind, name, present=True, messages=result.message_count, consumers=result.consumer_count)
+    except AMQPConnectionError as error:
+        raise BrokerUnavailable("the broker closed the connection during the check") from error
+    except AMQPError:
+        return Finding(kind, name, present=False)

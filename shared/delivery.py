@@ -1,0 +1,191 @@
+"""The middleware that carries out a verdict: republish to a delay, park, settle, or hold and run again.
+
+Order of effects: the republish is confirmed before the ack, so a crash in between makes a duplicate, never a loss.
+"""
+
+import asyncio
+import contextlib
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol
+
+import structlog
+from faststream import BaseMiddleware
+
+from shared import topology
+from shared.bus import Bus
+from shared.errors import BrokerUnavailable, HandlerTooSlow, Paused, PipelineError
+from shared.observability import metrics
+from shared.verdict import History, Hold, Park, Retry, RetryPolicy, Settle, decide
+
+ATTEMPT: Final = "x-attempt"
+FIRST_FAILED_AT: Final = "x-first-failed-at"
+REASON_CODE: Final = "x-reason-code"
+REASON: Final = "x-reason"
+NEXT_ACTION: Final = "x-next-action"
+TRACEBACK: Final = "x-traceback"
+# Republished copies must not carry the broker's own counters: 3.10 would go on counting from them.
+BROKER_HEADERS: Final = ("x-death", "x-first-death", "x-last-death", "x-delivery-count", "x-acquired-count")
+MAX_TRACEBACK_CHARACTERS: Final = 8000
+HOLD_SECONDS: Final = 1.0
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("delivery")
+
+
+class Pause(Protocol):
+    """How a service pauses an integration of which an adapter said that it can't be used."""
+
+    async def __call__(self, error: Paused) -> None:
+        """Pause it; twice is nothing."""
+
+
+class Store(Protocol):
+    """Whether the store answers."""
+
+    async def ping(self) -> bool:
+        """True when a query works."""
+
+
+@dataclass
+class DeliveryRules:
+    """What the middleware needs to know of one service."""
+
+    bus: Bus
+    store: Store
+    pause: Pause
+    policies: dict[str, RetryPolicy] = field(default_factory=dict)
+    deadline: timedelta = timedelta(minutes=3)
+
+    def __call__(self, msg: Any, *, context: Any) -> "DeliveryMiddleware":
+        """Make the middleware of one message; FastStream calls this."""
+        return DeliveryMiddleware(msg, context=context, rules=self)
+
+
+class DeliveryMiddleware(BaseMiddleware[Any, Any]):
+    """Runs the handler within its deadline and carries out the verdict over its failure."""
+
+    def __init__(self, msg: Any, /, *, context: Any, rules: DeliveryRules) -> None:
+        super().__init__(msg, context=context)
+        self._rules = rules
+
+    async def consume_scope(self, call_next: Callable[[Any], Awaitable[Any]], msg: Any) -> Any:
+        """Run the handler until it is settled one way or the other."""
+        queue: str = self.context.get_local("handler_").queue.name
+        structlog.contextvars.bind_contextvars(queue=queue, correlation_id=msg.correlation_id)
+        while True:
+            try:
+                result = await self._run(call_next, msg)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the one place where every failure gets its verdict
+                if not await self._carry_out(error, queue, msg):
+                    continue
+                return None
+            metrics.MESSAGES.labels(queue=queue, outcome="done").inc()
+            return result
+
+    async def _run(self, call_next: Callable[[Any], Awaitable[Any]], msg: Any) -> Any:
+        seconds = self._rules.deadline.total_seconds()
+        try:
+            async with asyncio.timeout(seconds) as scope:
+                return await call_next(msg)
+        except TimeoutError as error:
+            if scope.expired():
+                raise HandlerTooSlow(seconds) from error
+            raise
+
+    async def _carry_out(self, error: Exception, queue: str, msg: Any) -> bool:
+        """Carry out the verdict; False when the handler is to run again."""
+        history = _history(msg.headers)
+        policy = self._rules.policies.get(queue, RetryPolicy())
+        match decide(error, history, policy, datetime.now(UTC)):
+            case Hold():
+                log.warning("holding", action="hold", reason=str(error))
+                metrics.MESSAGES.labels(queue=queue, outcome="held").inc()
+                await self._until_back()
+                return False
+            case Settle():
+                assert isinstance(error, Paused)
+                log.info("integration stands still", action="settle", reason=str(error), code=error.code)
+                await self._rules.pause(error)
+                metrics.MESSAGES.labels(queue=queue, outcome="settled").inc()
+            case Retry(delay, attempts):
+                log.info("retrying later", action="retry", delay=delay, attempts=attempts, reason=str(error))
+                headers = _kept_headers(msg.headers) | {
+                    ATTEMPT: attempts,
+                    FIRST_FAILED_AT: (history.first_failed_at or datetime.now(UTC)).isoformat(),
+                    REASON_CODE: _code(error),
+                }
+                await self._republish(topology.RETRY, topology.retry_key(delay, queue), msg, headers)
+                metrics.MESSAGES.labels(queue=queue, outcome="retried").inc()
+            case Park() as park:
+                await self._park(park, error, queue, msg, history)
+        return True
+
+    async def _park(self, park: Park, error: Exception, queue: str, msg: Any, history: History) -> None:
+        if park.bug:
+            log.error("bug", action="park", exc_info=error)
+        else:
+            log.warning("parked", action="park", code=park.reason_code, reason=park.reason)
+        headers = _kept_headers(msg.headers) | {
+            ATTEMPT: history.attempts,
+            FIRST_FAILED_AT: (history.first_failed_at or datetime.now(UTC)).isoformat(),
+            REASON_CODE: park.reason_code,
+            REASON: park.reason[:1000],
+            NEXT_ACTION: park.next_action,
+            TRACEBACK: _summary(error) if park.bug else "",
+        }
+        await self._republish(topology.DEAD, queue, msg, headers)
+        metrics.MESSAGES.labels(queue=queue, outcome="parked").inc()
+
+    async def _republish(self, exchange: str, key: str, msg: Any, headers: dict[str, Any]) -> None:
+        """Hand the message on, confirmed. Where the broker does not take it, it stays unacked and comes back."""
+        while True:
+            try:
+                await self._rules.bus.publish_raw(
+                    exchange,
+                    key,
+                    msg.body,
+                    correlation_id=msg.correlation_id,
+                    content_type=msg.content_type,
+                    headers=headers,
+                )
+            except BrokerUnavailable as error:
+                log.warning("holding", action="hold", reason=str(error))
+                await asyncio.sleep(HOLD_SECONDS)
+            else:
+                return
+
+    async def _until_back(self) -> None:
+        """Wait until the store answers; the broker's return is seen by the next publish."""
+        while True:
+            await asyncio.sleep(HOLD_SECONDS)
+            with contextlib.suppress(Exception):
+                if await self._rules.store.ping():
+                    return
+
+
+def _history(headers: dict[str, Any]) -> History:
+    attempts = headers.get(ATTEMPT, 0)
+    first = headers.get(FIRST_FAILED_AT)
+    try:
+        return History(int(attempts) + 1, datetime.fromisoformat(first) if isinstance(first, str) else None)
+    except (TypeError, ValueError):
+        # A stranger's header of the same name: start counting anew rather than refuse the message.
+        return History(1, None)
+
+
+def _kept_headers(headers: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in headers.items() if key not in BROKER_HEADERS}
+
+
+def _code(error: Exception) -> str:
+    return error.code if isinstance(error, PipelineError) else "bug"
+
+
+def _summary(error: Exception) -> str:
+    """The frames of a bug without values: a traceback line quotes our source, never a payload."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{frames}{type(error).__name__}"[-MAX_TRACEBACK_CHARACTERS:]

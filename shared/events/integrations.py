@@ -1,0 +1,70 @@
+"""Events of an integration's life. None carries a secret: services read credentials from the store."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.events.envelope import EventData
+
+
+class IntegrationCreated(EventData):
+    """An integration was saved; its first full sync is the run named here."""
+
+    event_type: ClassVar[str] = "integration.created"
+    integration_id: UUID = Field(description="the new integration")
+    run_id: UUID | None = Field(default=None, description="the first full sync, already queued in the store")
+
+
+class IntegrationEnabled(EventData):
+    """A disabled integration was switched on again; a catch-up sync follows."""
+
+    event_type: ClassVar[str] = "integration.enabled"
+    integration_id: UUID
+
+
+class IntegrationDisabled(EventData):
+    """Nothing is fetched or written until it is enabled again; all data stays."""
+
+    event_type: ClassVar[str] = "integration.disabled"
+    integration_id: UUID
+
+
+class IntegrationRemoved(EventData):
+    """The integration is gone, with its links, observations and credentials."""
+
+    event_type: ClassVar[str] = "integration.removed"
+    integration_id: UUID
+
+
+class CredentialsReplaced(EventData):
+    """A new pair of credentials was stored; they are tried before anything else is done."""
+
+    event_type: ClassVar[str] = "integration.credentials_replaced"
+    integration_id: UUID
+    credentials_version: int = Field(description="counts the pairs that this integration has had")
+
+
+class IntegrationPaused(EventData):
+    """This integration alone stands still, with the reason and what to do."""
+
+    event_type: ClassVar[str] = "integration.paused"
+    integration_id: UUID
+    reason_code: str
+    reason: str
+    next_action: str
+
+
+class IntegrationResumed(EventData):
+    """A paused integration works again; a catch-up sync follows."""
+
+    event_type: ClassVar[str] = "integration.resumed"
+    integration_id: UUID
+
+
+class ProbeDue(EventData):
+    """Try the stored credentials of an integration, without reading devices."""
+
+    event_type: ClassVar[str] = "integration.probe_due"
+    integration_id: UUID
+    probe_id: UUID | None = Field(default=None, description="a preflight that somebody waits for")

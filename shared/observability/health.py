@@ -1,0 +1,108 @@
+"""Health: /health/live says the process works, /health/ready says that it does its job.
+
+Readiness is a loop over what was registered. For the broker "connected" is not enough: reconnected consumers were
+seen without a subscription (broker.md 2.4), so each of our queues is asked for its consumers, and each binding that
+`mandatory` can't see is asked for by the presence of its queue.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import prometheus_client
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared import declaration
+
+CHECK_SECONDS: Final = 5.0
+BROKER_LOOK_SECONDS: Final = 5.0
+
+Check = Callable[[], Awaitable[str | None]]
+
+
+@dataclass
+class Health:
+    """The registered checks of a service. A check returns None, or what is wrong and what to do."""
+
+    service: str
+    checks: dict[str, Check] = field(default_factory=dict)
+    started_at: float = field(default_factory=time.monotonic)
+    stopping: bool = False
+
+    def register(self, name: str, check: Check) -> None:
+        """Add a check to readiness."""
+        self.checks[name] = check
+
+    async def findings(self) -> dict[str, str | None]:
+        """Run all checks side by side; each has five seconds."""
+        names = list(self.checks)
+        results = await asyncio.gather(*(self._run(self.checks[name]) for name in names))
+        return dict(zip(names, results, strict=True))
+
+    async def _run(self, check: Check) -> str | None:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                return await check()
+        except TimeoutError:
+            return f"no answer within {CHECK_SECONDS:.0f} s"
+        except Exception as error:  # noqa: BLE001 - a broken check is a finding, not a crash
+            return f"check failed: {type(error).__name__}"
+
+    async def live(self, _request: Request) -> Response:
+        """200 while the event loop turns."""
+        return _answer({"service": self.service, "status": "live", "up_seconds": self._up_seconds()}, ok=True)
+
+    async def ready(self, _request: Request) -> Response:
+        """200 when every check is green, else 503 with what is wrong."""
+        findings = await self.findings()
+        ok = not self.stopping and not any(findings.values())
+        body = {
+            "service": self.service,
+            "status": "stopping" if self.stopping else "ready" if ok else "not_ready",
+            "up_seconds": self._up_seconds(),
+            "checks": {name: found or "ok" for name, found in findings.items()},
+        }
+        return _answer(body, ok=ok)
+
+    async def metrics(self, _request: Request) -> Response:
+        """The Prometheus page."""
+        return Response(prometheus_client.generate_latest(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
+
+    def _up_seconds(self) -> float:
+        return round(time.monotonic() - self.started_at, 1)
+
+
+def _answer(body: dict[str, Any], *, ok: bool) -> Response:
+    return Response(json.dumps(body), status_code=200 if ok else 503, media_type="application/json")
+
+
+class BrokerLook:
+    """Asks the broker for our queues and their consumers, at most once in five seconds for all callers."""
+
+    def __init__(self, amqp_url: str, queues: tuple[str, ...]) -> None:
+        self._amqp_url = amqp_url
+        self._queues = queues
+        self._looked_at = 0.0
+        self._finding: str | None = "not looked at yet"
+        self._lock = asyncio.Lock()
+
+    async def __call__(self) -> str | None:
+        """None when each queue stands and has a consumer."""
+        async with self._lock:
+            if time.monotonic() - self._looked_at > BROKER_LOOK_SECONDS:
+                self._finding = await self._look()
+                self._looked_at = time.monotonic()
+        return self._finding
+
+    async def _look(self) -> str | None:
+        # On a fresh plain connection: a robust channel answers a passive declare from its cache.
+        found = {finding.name: finding for finding in await declaration.check_queues(self._amqp_url, self._queues)}
+        missing = [name for name in self._queues if not found[name].present]
+        if missing:
+            return f"queue {', '.join(missing)} is missing: run `lifecycle topology declare`"
+        idle = [name for name in self._queues if not found[name].consumers]
+        return f"nobody consumes {', '.join(idle)}" if idle else None

@@ -1,0 +1,69 @@
+"""The outbox: an event and the change that it tells of commit together.
+
+Whoever wrote the row publishes it right after the commit; the scheduler sweeps what a crash left behind. A crash
+between publish and delete makes a duplicate, which every handler takes twice without harm.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shared.bus import Bus
+from shared.errors import BrokerUnavailable
+from shared.events.envelope import Event
+from shared.postgres import Connection, Pool, connection, transaction
+
+SWEEP_BATCH: Final = 200
+
+_ADD: Final = "insert into outbox (routing_key, body, correlation_id) values ($1, $2, $3) returning id"
+_TAKE: Final = """
+    select id, routing_key, body, correlation_id from outbox
+    where created_at < now() - $1 * interval '1 second'
+    order by id limit $2 for update skip locked
+"""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """An event that is stored and not yet published."""
+
+    id: int
+    routing_key: str
+    body: str
+    correlation_id: str
+
+
+async def add(conn: Connection, event: Event[Any]) -> Pending:
+    """Store `event` in the caller's transaction; hand the result to `Outbox.publish` after the commit."""
+    body = event.model_dump_json()
+    row_id: int = await conn.fetchval(_ADD, event.type, body, event.correlation_id)
+    return Pending(row_id, event.type, body, event.correlation_id)
+
+
+class Outbox:
+    """Publishes what was stored."""
+
+    def __init__(self, pool: Pool, bus: Bus) -> None:
+        self._pool = pool
+        self._bus = bus
+
+    async def publish(self, *pending: Pending) -> None:
+        """Publish and delete. A broker that is away is no error here: the scheduler's sweep publishes later."""
+        sent: list[int] = []
+        try:
+            for event in pending:
+                await self._bus.publish_body(event.routing_key, event.body.encode(), event.correlation_id)
+                sent.append(event.id)
+        except BrokerUnavailable:
+            pass
+        if sent:
+            async with connection(self._pool) as conn:
+                await conn.execute("delete from outbox where id = any($1)", sent)
+
+    async def sweep(self, *, older_than_seconds: float = 5.0) -> int:
+        """Publish what was left behind; returns how many. Any number of sweepers share the work."""
+        async with transaction(self._pool) as conn:
+            rows = await conn.fetch(_TAKE, older_than_seconds, SWEEP_BATCH)
+            for row in rows:
+                await self._bus.publish_body(row["routing_key"], row["body"].encode(), row["correlation_id"])
+            await conn.execute("delete from outbox where id = any($1)", [row["id"] for row in rows])
+        return len(rows)

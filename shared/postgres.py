@@ -1,0 +1,120 @@
+"""The store: a pool, SQL files by name, and foreign errors turned into ours at the edge."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import asyncpg
+import stamina
+
+from shared.errors import StoreConflict, StoreUnavailable
+
+if TYPE_CHECKING:
+    Pool = asyncpg.Pool[asyncpg.Record]
+    Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+else:
+    Pool = asyncpg.Pool
+    Connection = asyncpg.Connection
+
+T = TypeVar("T")
+
+ACQUIRE_SECONDS: Final = 10.0
+# A statement that takes longer is stuck; the longest of ours judges a fleet of a million devices.
+COMMAND_SECONDS: Final = 60.0
+CONFLICT_ATTEMPTS: Final = 5
+
+_DOWN: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.DiskFullError,
+    asyncpg.QueryCanceledError,
+    ConnectionError,
+    TimeoutError,
+    OSError,
+)
+_CONFLICT: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+
+
+async def _prepare(connection: Connection) -> None:
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(kind, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+async def open_pool(database_url: str, *, service: str, size: int = 8) -> Pool:
+    """Connect `size` connections at most. Raises StoreUnavailable where there is no database."""
+    try:
+        pool: Pool = await asyncpg.create_pool(
+            database_url,
+            min_size=1,
+            max_size=size,
+            init=_prepare,
+            command_timeout=COMMAND_SECONDS,
+            server_settings={"application_name": f"lifecycle-{service}"},
+        )
+    except _DOWN as error:
+        raise StoreUnavailable(f"no connection to the database: {type(error).__name__}") from error
+    return pool
+
+
+@asynccontextmanager
+async def connection(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection for single statements."""
+    try:
+        async with pool.acquire(timeout=ACQUIRE_SECONDS) as conn:
+            yield conn
+    except _CONFLICT as error:
+        raise StoreConflict(f"the database asks to try again: {type(error).__name__}") from error
+    except _DOWN as error:
+        raise StoreUnavailable(f"the database is not there: {type(error).__name__}") from error
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection within a transaction. An unknown outcome of the commit is StoreUnavailable: repeat it."""
+    async with connection(pool) as conn, conn.transaction():
+        yield conn
+
+
+async def again_on_conflict(work: Callable[[], Awaitable[T]]) -> T:
+    """Run a whole transaction again when the database picked it as the victim of a deadlock."""
+    async for attempt in stamina.retry_context(
+        on=StoreConflict, attempts=CONFLICT_ATTEMPTS, wait_initial=0.02, wait_max=0.5, timeout=10
+    ):
+        with attempt:
+            return await work()
+    raise AssertionError("unreachable: stamina returns or raises")
+
+
+@cache
+def sql(package: str, name: str) -> str:
+    """The text of `<name>.sql` in a package: SQL is written as SQL."""
+    return resources.files(package).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+class PoolStore:
+    """Answers whether the store works, for health and for a service that holds its messages."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def ping(self) -> bool:
+        """True when a query works within two seconds."""
+        try:
+            async with asyncio.timeout(2), self._pool.acquire() as conn:
+                return bool(await conn.fetchval("select true"))
+        except (*_DOWN, asyncpg.PostgresError):
+            return False
+
+
+def as_json(value: Any) -> str:
+    """JSON text for a statement that takes text."""
+    return json.dumps(value, ensure_ascii=False, default=str)

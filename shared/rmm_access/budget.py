@@ -1,0 +1,85 @@
+"""The request budget of an integration: a sliding window counted in Postgres, by its clock (migration 0002)."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from shared.errors import QuotaExhausted
+from shared.observability import metrics
+from shared.postgres import Pool, connection
+from shared.rmm.rates import Priority, RateReading
+
+# A longer wait goes to the delay ladder: a held message is a slot that nobody else can use.
+LONGEST_SLEEP: Final = timedelta(seconds=3)
+# Without a word from the RMM of how long: long enough to be noticed, short enough to be no outage.
+UNSAID_WAIT: Final = timedelta(seconds=10)
+# A request reaches the RMM a little after its grant, so a grant is held a little longer than the window.
+MARGIN_SHARE: Final = 0.01
+SOON_SHARE: Final = 0.05
+
+_PRIORITY: Final = {Priority.WRITE: 0, Priority.LIST: 1, Priority.DETAIL: 2}
+_TAKE: Final = "select wait, seq from take_request($1, $2::smallint, $3, $4, $5, $6)"
+_BLOCK: Final = "select block_requests($1, $2, $3)"
+
+
+@dataclass(frozen=True)
+class BudgetRules:
+    """At most `requests` in any `window`, of which `reserve` are left to edits."""
+
+    requests: int
+    window: timedelta
+    reserve: int
+
+
+class PostgresBudget:
+    """The budget of one integration, as one handler uses it."""
+
+    def __init__(self, pool: Pool, integration_id: UUID, rules: BudgetRules) -> None:
+        self._pool = pool
+        self._integration_id = integration_id
+        self._rules = rules
+        self.observed_seq = 0
+        """The observation number of the last request: what was asked later is newer."""
+
+    async def take(self, priority: Priority) -> None:
+        """Return once one request may be sent. Raises QuotaExhausted where that takes more than three seconds."""
+        while True:
+            wait = await self._grant(priority)
+            if not wait:
+                return
+            metrics.QUOTA_WAITS.labels(priority=priority.value).inc()
+            if wait > LONGEST_SLEEP:
+                raise QuotaExhausted(wait)
+            await asyncio.sleep(wait.total_seconds())
+
+    async def _grant(self, priority: Priority) -> timedelta:
+        rules = self._rules
+        reserve = min(rules.reserve, rules.requests - 1)
+        async with connection(self._pool) as conn, conn.transaction():
+            # A lost grant is a request too many in one window at worst, after a crash of the database.
+            await conn.execute("set local synchronous_commit = off")
+            row = await conn.fetchrow(
+                _TAKE,
+                self._integration_id,
+                _PRIORITY[priority],
+                rules.requests,
+                rules.window * (1 + MARGIN_SHARE),
+                reserve * 2 if priority is Priority.DETAIL and reserve * 2 < rules.requests else reserve,
+                rules.window * SOON_SHARE,
+            )
+        assert row is not None
+        wait: timedelta = row["wait"]
+        if not wait:
+            self.observed_seq = row["seq"]
+        return wait
+
+    async def corrected(self, reading: RateReading) -> None:
+        """Hold everybody back after a 429, or where the RMM says that nothing is left."""
+        metrics.REQUESTS.labels(kind="limit", outcome="refused" if reading.refused else "told").inc()
+        if not reading.refused and reading.remaining != 0:
+            return
+        wait = reading.wait or UNSAID_WAIT
+        async with connection(self._pool) as conn:
+            await conn.execute(_BLOCK, self._integration_id, wait, "429" if reading.refused else "nothing remains")

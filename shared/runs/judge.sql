@@ -1,0 +1,35 @@
+-- What a complete run did not see: active -> missing -> archived after $3 complete runs in a row. Never deleted.
+with seen as materialized (
+    select unnest(c.keys) as key from sync_chunks c join sync_pages p using (fetch_id) where c.run_id = $1
+),
+judged as (
+    update devices d
+    set missed_runs = d.missed_runs + 1,
+        state = case when d.missed_runs + 1 >= $3 then 'archived' else 'missing' end,
+        last_seen_at = coalesce(d.last_seen_at, (select last_success_at from integrations where id = $2), d.changed_at),
+        changed_at = now()
+    where d.integration_id = $2 and d.state <> 'archived'
+        and not exists (select from seen s where s.key = d.id)
+    returning d.asset_id, d.state
+),
+best as (
+    -- The other links of the same asset; the judged rows are seen here as they were before this statement.
+    select j.asset_id,
+        case
+            when exists (select from devices o where o.asset_id = j.asset_id and o.integration_id <> $2
+                and o.state = 'active') then 'active'
+            when bool_or(j.state = 'missing') then 'missing'
+            else 'archived'
+        end as state
+    from judged j
+    group by j.asset_id
+),
+assets_judged as (
+    update assets a set state = b.state, version = a.version + 1, changed_at = now()
+    from best b where a.id = b.asset_id and a.state <> b.state
+    returning a.id
+)
+select count(*) filter (where state = 'missing') as missing,
+    count(*) filter (where state = 'archived') as archived,
+    (select count(*) from assets_judged) as assets
+from judged

@@ -1,0 +1,246 @@
+"""How a service runs: one FastStream ASGI app with health and metrics, two broker connections, one pool.
+
+A service's `app.py` says which queues it takes and which handlers take them; everything that all services do alike
+is here. Nothing connects before `serve` runs the app.
+"""
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+import uvicorn
+import uvloop
+from aio_pika.exceptions import AMQPError
+from faststream import AckPolicy
+from faststream.asgi import AsgiFastStream
+from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
+from faststream.rabbit.schemas import QueueType
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from shared.bus import Bus, publisher_broker
+from shared.delivery import DeliveryRules, Pause
+from shared.errors import BrokerUnavailable, PipelineError
+from shared.observability import logs
+from shared.observability.health import BrokerLook, Health
+from shared.postgres import Pool, PoolStore, connection, open_pool
+from shared.settings import ServiceSettings, SettingsError
+from shared.topology import WorkQueue
+from shared.verdict import RetryPolicy
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("runtime")
+
+RECONNECT_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """One queue: what decodes a message of it (pure), what handles it, and how many at once."""
+
+    queue: WorkQueue
+    decode: Callable[[Any], Any]
+    handler: Callable[..., Awaitable[None]]
+    prefetch: int
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+@dataclass
+class Wired:
+    """What a service's `wire` gets to build its adapters from."""
+
+    pool: Pool
+    bus: Bus
+    health: Health
+    stack: AsyncExitStack
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What a service's `wire` gives back: ports by the parameter names of the handlers, and loops to run."""
+
+    ports: dict[str, Any]
+    pause: Pause
+    loops: Sequence[Callable[[], Awaitable[None]]] = ()
+
+
+Wire = Callable[[Wired], Awaitable[Wiring]]
+
+
+def _decoder(decode: Callable[[Any], Any]) -> Callable[[Any], Awaitable[Any]]:
+    async def decode_message(message: Any) -> Any:
+        return decode(message)
+
+    return decode_message
+
+
+@dataclass
+class Service:
+    """A service, not yet running: what it takes in and how it is wired. Nothing connects before `run`."""
+
+    name: str
+    settings: ServiceSettings
+    subscriptions: Sequence[Subscription]
+    wire: Wire
+    pool_size: int = 8
+    deadline: timedelta = timedelta(minutes=3)
+    health: Health = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.health = Health(self.name)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Connect, wire and consume; on leaving, finish the work in hand and close in reverse."""
+        async with AsyncExitStack() as stack:
+            pool = await open_pool(
+                self.settings.database_url.get_secret_value(), service=self.name, size=self.pool_size
+            )
+            stack.push_async_callback(pool.close)
+            amqp_url = with_heartbeat(self.settings.amqp_url.get_secret_value())
+            bus = await self._bus(amqp_url, stack)
+            wiring = await self.wire(Wired(pool=pool, bus=bus, health=self.health, stack=stack))
+            app = AsgiFastStream(_consumer(self, amqp_url, wiring, bus, pool), logger=None)
+            for port_name, port in wiring.ports.items():
+                app.context.set_global(port_name, port)
+            _register_checks(self.health, amqp_url, pool, self.subscriptions)
+            # Long-lived objects out of the collector's way: it walks all that lives while pages are parsed.
+            gc.collect()
+            gc.freeze()
+            async with app.start_lifespan_context(), _running(wiring.loops):
+                log.info("consuming", action="start", queues=[s.queue.name for s in self.subscriptions])
+                yield
+                self.health.stopping = True
+                log.info("stopping", action="stop")
+
+    async def _bus(self, amqp_url: str, stack: AsyncExitStack) -> Bus:
+        publisher = publisher_broker(amqp_url, self.name)
+        try:
+            await publisher.start()
+        except (OSError, AMQPError, TimeoutError) as error:
+            raise BrokerUnavailable(f"no connection to the broker: {type(error).__name__}") from error
+        stack.push_async_callback(publisher.stop)
+        return Bus(publisher)
+
+    async def run(self) -> None:
+        """Serve health and consume until SIGTERM or SIGINT."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        server = _HealthServer(self)
+        serving = asyncio.create_task(server.serve())
+        try:
+            async with self.running():
+                stopped = asyncio.create_task(stop.wait())
+                await asyncio.wait({stopped, serving}, return_when=asyncio.FIRST_COMPLETED)
+                stopped.cancel()
+        finally:
+            server.should_exit = True
+            await serving
+
+
+def _consumer(service: Service, amqp_url: str, wiring: Wiring, bus: Bus, pool: Pool) -> RabbitBroker:
+    rules = DeliveryRules(
+        bus=bus,
+        store=PoolStore(pool),
+        pause=wiring.pause,
+        policies={subscription.queue.name: subscription.policy for subscription in service.subscriptions},
+        deadline=service.deadline,
+    )
+    broker = RabbitBroker(
+        amqp_url,
+        ack_policy=AckPolicy.REJECT_ON_ERROR,
+        middlewares=(rules,),
+        graceful_timeout=service.settings.shutdown_seconds,
+        app_id=service.name,
+        reconnect_interval=RECONNECT_SECONDS,
+        logger=None,
+    )
+    for subscription in service.subscriptions:
+        broker.subscriber(
+            RabbitQueue(subscription.queue.name, queue_type=QueueType.QUORUM, durable=True, declare=False),
+            channel=Channel(prefetch_count=subscription.prefetch),
+            decoder=_decoder(subscription.decode),
+            ack_policy=AckPolicy.REJECT_ON_ERROR,
+            no_reply=True,
+        )(subscription.handler)
+    return broker
+
+
+def _register_checks(health: Health, amqp_url: str, pool: Pool, subscriptions: Sequence[Subscription]) -> None:
+    async def database() -> str | None:
+        async with connection(pool) as conn:
+            await conn.fetchval("select true")
+        return None
+
+    health.register("database", database)
+    health.register("broker", BrokerLook(amqp_url, tuple(s.queue.name for s in subscriptions)))
+
+
+@asynccontextmanager
+async def _running(loops: Sequence[Callable[[], Awaitable[None]]]) -> AsyncIterator[None]:
+    tasks = [asyncio.ensure_future(loop()) for loop in loops]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def with_heartbeat(amqp_url: str) -> str:
+    """The URL with a heartbeat of 10 s: the default of 60 s takes three minutes to see a dead link."""
+    if "heartbeat=" in amqp_url:
+        return amqp_url
+    return f"{amqp_url}{'&' if '?' in amqp_url else '?'}heartbeat=10"
+
+
+def main(create_app: Callable[[], Service]) -> None:
+    """Run a service as a process. What is wrong at start is said in one sentence, with exit code 1 or 2."""
+    try:
+        service = create_app()
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+    logs.configure(service.name, style=service.settings.log_format, level=service.settings.log_level)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(service.run())
+    except PipelineError as error:
+        log.error("can't start", action="start", reason=str(error), next_action=error.next_action)  # noqa: TRY400
+        raise SystemExit(1) from None
+
+
+class _HealthServer(uvicorn.Server):
+    """Health and metrics. Signals are the service's, which drains before it closes this."""
+
+    def __init__(self, service: Service) -> None:
+        health = service.health
+        routes = [
+            Route("/health", health.ready),
+            Route("/health/ready", health.ready),
+            Route("/health/live", health.live),
+            Route("/metrics", health.metrics),
+        ]
+        config = uvicorn.Config(
+            Starlette(routes=routes),
+            host=service.settings.http_host,
+            port=service.settings.http_port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+        )
+        super().__init__(config)
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave the signals alone."""
+        yield

@@ -1,0 +1,106 @@
+"""Settings from the environment, prefix LIFECYCLE_, typed and checked at start; secrets also as LIFECYCLE_…_FILE.
+
+The only module that reads the environment, together with the settings modules of the services.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "LIFECYCLE_"
+
+S = TypeVar("S", bound="ServiceSettings")
+
+
+class SettingsError(Exception):
+    """One or more settings are missing or nonsense; the text lists each in a line, with what to do."""
+
+
+class FileSettingsSource(EnvSettingsSource):
+    """Reads a setting from the file that LIFECYCLE_<NAME>_FILE names, as container platforms mount secrets."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """The text of the file, less a last line end."""
+        name = f"{PREFIX}{field_name.upper()}_FILE"
+        path = os.environ.get(name)  # noqa: TID251 - this is the settings module
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip("\r\n"), field_name, False
+        except OSError as error:
+            raise SettingsError(f"{name}: the file {path} can't be read ({error.strerror})") from None
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    amqp_url: SecretStr = Field(description="broker, such as amqp://user:password@host:5672/vhost")
+    database_url: SecretStr = Field(description="Postgres, such as postgresql://user:password@host:5432/lifecycle")
+    http_host: str = Field(default="127.0.0.1", description="address of /health and /metrics")
+    http_port: int = Field(default=0, ge=0, le=65535, description="port of /health and /metrics; 0 takes a free one")
+    log_format: Literal["json", "text"] = Field(default="json", description="json for machines, text for people")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="least level logged")
+    max_attempts: int = Field(default=4, ge=1, le=20, description="tries of a message before it is parked")
+    max_age_seconds: int = Field(default=3600, ge=1, description="age at which a failing message is parked")
+    shutdown_seconds: float = Field(default=20.0, gt=0, description="how long a stopping service may finish its work")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then …_FILE, then .env."""
+        return init_settings, env_settings, FileSettingsSource(settings_cls), dotenv_settings
+
+    @property
+    def max_age(self) -> timedelta:
+        """The age cap as a duration."""
+        return timedelta(seconds=self.max_age_seconds)
+
+
+class RmmSettings(ServiceSettings):
+    """What a service needs that talks to an RMM: only the fetcher and write-back do."""
+
+    secret_keys: SecretStr = Field(description="private keys that open sealed secrets, newest first, one in a line")
+    rmm_base_url: str | None = Field(
+        default=None, description="overrides the region table for every integration: a simulator or a proxy"
+    )
+    rmm_budget: int = Field(default=450, ge=1, description="most requests to one integration's RMM in the window")
+    rmm_window_seconds: int = Field(default=300, ge=1, description="length of the sliding window in seconds")
+    rmm_reserve: int = Field(default=45, ge=0, description="requests of the budget that are kept for edits")
+    rmm_page_size: int = Field(default=500, ge=1, le=500, description="devices asked for in one list request")
+    rmm_category: Literal["platform", "all"] = Field(default="platform", description="device category that is listed")
+    rmm_companies_per_call: int = Field(default=4, ge=1, le=4, description="companies packed into one list request")
+    rmm_timeout_seconds: float = Field(default=60.0, gt=0, description="deadline of one request to the RMM")
+
+
+def load(settings_class: type[S], **given: Any) -> S:
+    """Read the settings, or raise SettingsError with one line for each that is missing or nonsense."""
+    try:
+        return settings_class(**given)
+    except ValidationError as error:
+        raise SettingsError(describe(error)) from None
+
+
+def describe(error: ValidationError) -> str:
+    """The findings as a readable list, without the values: a mistyped secret is still a secret."""
+    lines = ["settings are missing or wrong:"]
+    for finding in error.errors(include_url=False, include_input=False, include_context=False):
+        name = f"{PREFIX}{'_'.join(str(part) for part in finding['loc']).upper()}"
+        what = "is missing" if finding["type"] == "missing" else finding["msg"].lower()
+        lines.append(f"  {name}: {what}")
+    lines.append("set them in the environment or in .env; docs/settings.md lists them all")
+    return "\n".join(lines)

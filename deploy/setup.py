@@ -3,6 +3,7 @@
 Runs on the system's Python with its standard library alone. A stamp in the virtual environment says what it was made
 from, so a second run ends at once.
 """
+# ruff: noqa: INP001 - a program, not part of a package
 
 import contextlib
 import hashlib
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,7 +92,7 @@ def make_environment() -> None:
 
 def can_make_environments() -> bool:
     """Debian and Ubuntu take the modules for it out of Python and into a package of their own."""
-    asked = subprocess.run([sys.executable, "-c", "import venv, ensurepip"], capture_output=True, check=False)  # noqa: S603 - our own interpreter
+    asked = subprocess.run([sys.executable, "-c", "import venv, ensurepip"], capture_output=True, check=False)
     return asked.returncode == 0
 
 
@@ -138,14 +139,15 @@ def provide_servers() -> None:
 def run(command: Sequence[str], failure: str, environment: dict[str, str] | None = None) -> None:
     """Runs a long step: a sign of life every few seconds, its output only where it fails."""
     with heartbeat("still at it"):
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # noqa: S603 - our own list
+        pipe, same = subprocess.PIPE, subprocess.STDOUT
+        done = subprocess.run(command, env=environment, stdout=pipe, stderr=same, text=True, check=False)  # noqa: S603 - our own list
     if done.returncode != 0:
         say("\n".join(done.stdout.splitlines()[-30:]))
         raise SetupError(failure)
 
 
 @contextlib.contextmanager
-def heartbeat(text: str) -> Iterator[None]:
+def heartbeat(text: str) -> Generator[None]:
     """Says every five seconds that it is still going."""
     ended = threading.Event()
     began = time.monotonic()

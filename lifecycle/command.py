@@ -62,4 +62,10 @@ def _describe(run: Callable[..., None], body: Callable[..., object]) -> None:
     run.__signature__ = signature.replace(parameters=parameters, return_annotation=None)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     run.__name__ = getattr(body, "__name__", "run")
-    run.__doc__ = body.__doc__
+    run.__doc__ = _help_text(body.__doc__ or "")
+
+
+def _help_text(docstring: str) -> str:
+    """The docstring as Typer wants it: a backspace keeps the lines of an indented paragraph, the examples."""
+    paragraphs = inspect.cleandoc(docstring).split("\n\n")
+    return "\n\n".join(f"\b\n{one}" if one.startswith("    ") else one for one in paragraphs)

@@ -13,6 +13,7 @@ A failure is one clear sentence and what to do next. It never holds a secret and
 """
 
 from enum import IntEnum
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -98,33 +99,40 @@ class Interrupted(Failure):
 
 def failure_with(code: int, message: str, next_step: str | None) -> Failure:
     """The failure with this exit code, as another process reported it."""
-    kinds = {int(kind.code): kind for kind in (Failure, *Failure.__subclasses__())}
-    return kinds.get(code, Failure)(message, next_step)
+    kinds: tuple[type[Failure], ...] = (
+        *(WrongUsage, NotFound, Refused, DoneInPart, Unreachable, WaitRanOut, Interrupted),
+    )
+    kind = next((kind for kind in kinds if kind.code == code), Failure)
+    return kind(message, next_step)
 
 
 _UNEXPECTED = "lifecycle met something unexpected"
-# By module and name, so that `--help` need not import a driver: (package, class) -> what to say.
-_UNREACHABLE_TYPES = {
-    ("aiormq", "AMQPConnectionError"): ("the broker cannot be reached", "check LIFECYCLE_AMQP_URL, or run: lifecycle up"),
-    ("aiormq", "AMQPError"): ("the broker refused the request", "run: lifecycle topology check"),
-    ("asyncpg", "PostgresConnectionError"): (
-        "the database cannot be reached",
-        "check LIFECYCLE_DATABASE_URL, or run: lifecycle up",
-    ),
+_SERVERS_GONE = "the broker or the database cannot be reached"
+_LOOK_AT_STACK = "check: lifecycle ps, or run: lifecycle up"
+_MIGRATE = "run: lifecycle migrate"
+_OLD_TABLES = "the database does not have the tables that this version needs"
+# By package and name, so that `--help` need not import a driver.
+_KNOWN: dict[tuple[str, str], tuple[type[Failure], str, str]] = {
+    ("asyncpg", "UndefinedTableError"): (Refused, _OLD_TABLES, _MIGRATE),
+    ("asyncpg", "UndefinedColumnError"): (Refused, _OLD_TABLES, _MIGRATE),
+    ("asyncpg", "UndefinedFunctionError"): (Refused, _OLD_TABLES, _MIGRATE),
     ("asyncpg", "InvalidAuthorizationSpecificationError"): (
-        "the database refused the login",
-        "check user and password in LIFECYCLE_DATABASE_URL",
+        *(Unreachable, "the database refused the login", "check user and password in LIFECYCLE_DATABASE_URL"),
     ),
     ("asyncpg", "InvalidCatalogNameError"): (
-        "the database named in LIFECYCLE_DATABASE_URL does not exist",
-        "create it, or correct the address",
+        *(Unreachable, "the database named in LIFECYCLE_DATABASE_URL does not exist", "create it, or correct the name"),
     ),
-    ("httpx", "TransportError"): ("an HTTP address cannot be reached", "check that the service is up: lifecycle ps"),
-}
-_SCHEMA_TYPES = {
-    ("asyncpg", "UndefinedTableError"),
-    ("asyncpg", "UndefinedColumnError"),
-    ("asyncpg", "UndefinedFunctionError"),
+    ("asyncpg", "PostgresConnectionError"): (
+        *(Unreachable, "the database cannot be reached", "check LIFECYCLE_DATABASE_URL, or run: lifecycle up"),
+    ),
+    ("asyncpg", "CannotConnectNowError"): (Unreachable, "the database is just starting", "try again in a moment"),
+    ("aiormq", "AMQPConnectionError"): (
+        *(Unreachable, "the broker cannot be reached", "check LIFECYCLE_AMQP_URL, or run: lifecycle up"),
+    ),
+    ("aiormq", "AMQPError"): (Unreachable, "the broker refused the request", "run: lifecycle topology check"),
+    ("httpx", "TransportError"): (
+        *(Unreachable, "an HTTP address cannot be reached", "check that the service is up: lifecycle ps"),
+    ),
 }
 
 
@@ -132,24 +140,15 @@ def failure_of(error: BaseException) -> Failure:
     """The failure to show for any exception: ours as it is, foreign ones by what they mean to a person."""
     if isinstance(error, Failure):
         return error
-    if isinstance(error, BaseExceptionGroup):
-        return failure_of(error.exceptions[0])
-    if isinstance(error, KeyboardInterrupt):
-        return Interrupted("interrupted")
+    inner: object = getattr(error, "exceptions", None)  # of a group
+    if isinstance(inner, tuple) and isinstance(inner[0], BaseException):
+        return failure_of(inner[0])
     names = {(cls.__module__.split(".", 1)[0], cls.__name__) for cls in type(error).__mro__}
-    if names & _SCHEMA_TYPES:
-        return Refused("the database does not have the tables that this version needs", "run: lifecycle migrate")
-    for known, (message, next_step) in _UNREACHABLE_TYPES.items():
+    for known, (kind, message, next_step) in _KNOWN.items():
         if known in names:
-            return Unreachable(message, next_step)
-    if isinstance(error, OSError | TimeoutError):
-        return _os_failure(error)
-    if ("pydantic_core", "ValidationError") in names or ("pydantic", "ValidationError") in names:
-        return WrongUsage(_settings_message(error), "correct the settings named above")
-    ours = _own_failure(error, {name for package, name in names if package == "shared"})
-    if ours is not None:
-        return ours
-    return Failure(f"{_UNEXPECTED} ({type(error).__name__})")
+            return kind(message, next_step)
+    own = _own_failure(error, {name for package, name in names if package == "shared"})
+    return own or _system_failure(error) or Failure(f"{_UNEXPECTED} ({type(error).__name__})")
 
 
 def is_expected(error: BaseException) -> bool:
@@ -174,20 +173,24 @@ def _own_failure(error: BaseException, names: set[str]) -> Failure | None:
     return Failure(str(error), next_step)
 
 
-def _os_failure(error: OSError | TimeoutError) -> Failure:
-    if isinstance(error, ConnectionError | TimeoutError):
-        return Unreachable("the broker or the database cannot be reached", "check: lifecycle ps, or run: lifecycle up")
-    if error.filename is not None:
-        return Failure(f"{error.filename}: {(error.strerror or 'cannot be used').lower()}")
-    # asyncio reports several refused addresses as one plain OSError.
-    if "Connect call failed" in str(error):
-        return Unreachable("the broker or the database cannot be reached", "check: lifecycle ps, or run: lifecycle up")
-    return Failure(f"the operating system refused it: {error.strerror or type(error).__name__}")
+def _system_failure(error: BaseException) -> Failure | None:
+    """What Python itself and pydantic raise."""
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted("interrupted")
+    if isinstance(error, ConnectionError | TimeoutError) or "Connect call failed" in str(error):
+        # asyncio reports several refused addresses as one plain OSError.
+        return Unreachable(_SERVERS_GONE, _LOOK_AT_STACK)
+    if isinstance(error, OSError):
+        what = (error.strerror or type(error).__name__).lower()
+        return Failure(f"{error.filename}: {what}" if error.filename is not None else f"the system says: {what}")
+    if type(error).__name__ == "ValidationError":
+        return WrongUsage(_settings_message(error), "correct the settings named above")
+    return None
 
 
 def _settings_message(error: BaseException) -> str:
     # Only names and reasons: the offending value may be a secret.
-    errors = getattr(error, "errors", None)
-    details = errors(include_url=False, include_input=False, include_context=False) if errors is not None else []
+    ask: Any = getattr(error, "errors", list)
+    details: list[dict[str, Any]] = ask(include_url=False, include_input=False, include_context=False)
     lines = [f"{'.'.join(str(part) for part in detail['loc'])}: {detail['msg']}" for detail in details]
-    return "wrong settings: " + "; ".join(lines) if lines else "wrong settings"
+    return f"wrong settings: {'; '.join(lines)}"

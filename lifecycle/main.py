@@ -1,6 +1,7 @@
 """The `lifecycle` command: one app, and one place where failures become a sentence and an exit code."""
 
 import importlib
+import logging
 import os
 import sys
 import traceback
@@ -59,6 +60,8 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line and returns its exit code; every failure has become a sentence by then."""
+    # Drivers log what they also raise; a person gets the sentence alone.
+    logging.getLogger().addHandler(logging.NullHandler())
     out = Output("--json" in arguments, color="--no-color" not in arguments)
     try:
         # Not as a program of its own: that prints errors in its own way, and usage errors under --json too.

@@ -7,7 +7,7 @@ messages and progress, never results or errors.
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -58,7 +58,7 @@ class Output:
         self.results.print(table)
 
     def failure(self, failure: Failure) -> None:
-        """An error: a sentence and the next step on standard error, and a document on standard output under `--json`."""
+        """An error: a sentence and the next step on standard error; under `--json` a document as well."""
         if self.json_wanted:
             self.document(failure.document())
         self.errors.print(f"error: {failure.message}", markup=False, highlight=False, soft_wrap=True, style="red")
@@ -66,7 +66,7 @@ class Output:
             self.errors.print(f"       {failure.next_step}", markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
-    def progress(self, text: str) -> Iterator["Progress"]:
+    def progress(self, text: str) -> Generator["Progress"]:
         """A spinner while something runs on a terminal, one line for each new step elsewhere."""
         if self.quiet or not self.errors.is_terminal:
             yield Progress(self, None)

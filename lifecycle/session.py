@@ -1,7 +1,7 @@
 """What a command works with: a database connection, the broker's address, and the account that is meant."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +86,7 @@ def amqp_url(settings: CommandSettings | None = None) -> str:
 
 
 @asynccontextmanager
-async def connect(account: str | None = None, settings: CommandSettings | None = None) -> AsyncIterator[Session]:
+async def connect(account: str | None = None, settings: CommandSettings | None = None) -> AsyncGenerator[Session]:
     """A connection to a database that is migrated, and the account that is meant.
 
     Raises `Unreachable`, `NotFound` for an unknown account, and `MigrationError` where the tables are too old.

@@ -15,15 +15,25 @@ class CommandSettings(BaseSettings):
         env_prefix="LIFECYCLE_", env_file=".env", extra="ignore", hide_input_in_errors=True, frozen=True
     )
 
-    amqp_url: SecretStr | None = Field(None, description="Address of a RabbitMQ that is already running.")
-    management_url: SecretStr | None = Field(None, description="Address of that RabbitMQ's management API.")
-    database_url: SecretStr | None = Field(None, description="Address of a Postgres database that already exists.")
-    rmm_base_url: str | None = Field(None, description="Address of the RMM in place of the region table.")
-    sealing_key_file: Path | None = Field(None, description="File of the public key that secrets are sealed to.")
-    secret_keys_file: Path | None = Field(None, description="File of the private keys; only fetcher and writeback.")
-    local_dir: Path | None = Field(None, description="Folder of the private servers' data, logs and keys.")
-    rabbitmq_bin: Path | None = Field(None, description="Folder of rabbitmq-server, where it is in no usual place.")
-    postgres_bin: Path | None = Field(None, description="Folder of initdb and postgres, where in no usual place.")
+    amqp_url: SecretStr | None = Field(default=None, description="Address of a RabbitMQ that is already running.")
+    management_url: SecretStr | None = Field(default=None, description="Address of that RabbitMQ's management API.")
+    database_url: SecretStr | None = Field(
+        default=None, description="Address of a Postgres database that already exists."
+    )
+    rmm_base_url: str | None = Field(default=None, description="Address of the RMM in place of the region table.")
+    sealing_key_file: Path | None = Field(
+        default=None, description="File of the public key that secrets are sealed to."
+    )
+    secret_keys_file: Path | None = Field(
+        default=None, description="File of the private keys; only fetcher and writeback."
+    )
+    local_dir: Path | None = Field(default=None, description="Folder of the private servers' data, logs and keys.")
+    rabbitmq_bin: Path | None = Field(
+        default=None, description="Folder of rabbitmq-server, where it is in no usual place."
+    )
+    postgres_bin: Path | None = Field(
+        default=None, description="Folder of initdb and postgres, where in no usual place."
+    )
     docker: bool = Field(default=True, description="Whether a Docker engine may be used for the private servers.")
     debug: bool = Field(default=False, description="Whether an unexpected error is shown with its traceback.")
 

@@ -12,7 +12,7 @@ once; one of them works, the others wait and find nothing left to do.
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,12 +122,12 @@ async def check_current(connection: "Connection", folder: Path = FOLDER) -> None
 
 
 @asynccontextmanager
-async def _locked(database_url: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
+async def _locked(database_url: str) -> AsyncGenerator["asyncpg.Connection[Any]"]:
     connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url, timeout=_CONNECT_SECONDS)
     try:
         # Asked again and again: a session that *waits* for the lock holds a snapshot, for whose end
         # `create index concurrently` of the session that has it would wait in turn, for ever.
-        while not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):
+        while not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - not ours to set
             await asyncio.sleep(_POLL_SECONDS)
         yield connection
     finally:

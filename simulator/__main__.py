@@ -102,7 +102,13 @@ def main(
     _run(host, port, config, log_level)
 
 
+def _end(sig: int, frame: object) -> None:
+    """End at once when a signal comes before the server listens."""
+    del sig, frame
+    sys.exit(0)
+
+
 if __name__ == "__main__":
     logging.basicConfig(stream=sys.stderr)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, _end)
     typer.run(main)

@@ -26,8 +26,8 @@ def _faults(sim: Simulation, request: Request) -> object:
 
 def _add_faults(sim: Simulation, request: Request) -> object:
     try:
-        body: Any = request.json()
-        rules = [Rule.model_validate(each) for each in (body if isinstance(body, list) else [body])]
+        one_or_more = b"[%b]" % request.body if request.body.lstrip().startswith(b"{") else request.body
+        rules = [Rule.model_validate(each) for each in msgspec.json.decode(one_or_more, type=list[dict[str, Any]])]
         return [sim.faults.add(rule).shown() for rule in rules]
     except re.error as error:
         raise bad_request(f"bad path pattern: {error}") from error

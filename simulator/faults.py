@@ -14,14 +14,14 @@ class Match(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     method: str | None = None
-    path: str | None = Field(None, description="Regular expression, searched in the path.")
-    company: str | None = Field(None, description="Company id named by the path or by the list body.")
-    cursor: int | None = Field(None, description="Exact cursor of a list request.")
-    cursor_min: int | None = Field(None, description="Least cursor of a list request.")
-    nth: int | None = Field(None, description="Only the nth matching request.")
-    after: int = Field(0, description="Let this many matching requests pass first.")
-    times: int | None = Field(None, description="Fire at most this often.")
-    probability: float = Field(1.0, ge=0, le=1)
+    path: str | None = Field(default=None, description="Regular expression, searched in the path.")
+    company: str | None = Field(default=None, description="Company id named by the path or by the list body.")
+    cursor: int | None = Field(default=None, description="Exact cursor of a list request.")
+    cursor_min: int | None = Field(default=None, description="Least cursor of a list request.")
+    nth: int | None = Field(default=None, description="Only the nth matching request.")
+    after: int = Field(default=0, description="Let this many matching requests pass first.")
+    times: int | None = Field(default=None, description="Fire at most this often.")
+    probability: float = Field(default=1.0, ge=0, le=1)
     seed: int = 0
 
 
@@ -31,23 +31,24 @@ class Action(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     status: int | None = None
-    body: Any = Field(None, description="A string is sent as it is, anything else as JSON.")
+    body: Any = Field(default=None, description="A string is sent as it is, anything else as JSON.")
     headers: dict[str, str] = {}
     content_type: str | None = None
     html: bool = Field(default=False, description="Answer with an HTML page, as a gateway does; 502 without a status.")
     apply: bool = Field(default=False, description="Do the work first and only then answer with `status`.")
     delay_ms: float = 0.0
     truncate: Literal["body", "connection"] | None = Field(
-        None, description="Half of the body: with a matching length, or by losing the connection."
+        default=None, description="Half of the body: with a matching length, or by losing the connection."
     )
-    drop: Literal["before", "after"] | None = Field(None, description="Close the connection before or after the work.")
+    drop: Literal["before", "after"] | None = Field(
+        default=None, description="Close the connection before or after the work."
+    )
     empty: bool = Field(default=False, description="A device list answers 200 with nothing in it.")
     cursor_loop: bool = Field(default=False, description="The next link of a device list is this same page.")
     page_shift: Literal["earlier", "later"] | None = Field(
-        None, description="Before this page, a device moves from the pages to come to the front, or from those gone by "
-        "to the back."
-    )  # fmt: skip
-    duplicate: int = Field(0, description="The page begins with this many devices of the page before.")
+        default=None, description="Before this page a device moves: one to come to the front, or one gone to the back."
+    )
+    duplicate: int = Field(default=0, description="The page begins with this many devices of the page before.")
 
 
 class Rule(BaseModel):

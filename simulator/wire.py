@@ -38,10 +38,6 @@ class Request:
         """Return a header, empty when it is absent."""
         return self.headers.get(name.encode(), b"").decode("latin-1")
 
-    def json(self) -> Any:
-        """Return the body as JSON; raises msgspec.DecodeError."""
-        return msgspec.json.decode(self.body)
-
     def object(self) -> dict[str, Any]:
         """Return the body when it is a JSON object, else an empty one."""
         try:

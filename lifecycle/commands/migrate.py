@@ -18,9 +18,8 @@ def register(app: typer.Typer) -> None:
 async def migrate(out: Output, *, check: CheckOption = False) -> None:
     """Bring the database to the version that this program needs.
 
-    \b
-    lifecycle migrate
-    lifecycle migrate --check     say what is missing and change nothing
+        lifecycle migrate
+        lifecycle migrate --check     say what is missing and change nothing
 
     Twice is harmless, and so is running it in several places at once.
     """

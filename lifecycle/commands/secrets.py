@@ -23,8 +23,7 @@ def register(app: typer.Typer) -> None:
 async def keygen(out: Output, *, private: PrivateOption, public: PublicOption) -> None:
     """Make a key pair in two files.
 
-    \b
-    lifecycle secrets keygen --private secret-keys --public sealing-key
+        lifecycle secrets keygen --private secret-keys --public sealing-key
 
     The private key goes to the fetcher and to writeback (LIFECYCLE_SECRET_KEYS_FILE) and nowhere else, the public
     one to the console and to this command (LIFECYCLE_SEALING_KEY_FILE). No file is overwritten: without the

@@ -52,10 +52,9 @@ async def up(
 ) -> None:
     """Start a private broker and database, the simulated RMM and all services.
 
-    \b
-    lifecycle up                               stay in front, Ctrl-C ends it
-    lifecycle up --detach                      return when everything is ready
-    lifecycle up --scale writer=2 --devices 5000
+        lifecycle up                               stay in front, Ctrl-C ends it
+        lifecycle up --detach                      return when everything is ready
+        lifecycle up --scale writer=2 --devices 5000
 
     Broker and database are the first that work of: LIFECYCLE_AMQP_URL and LIFECYCLE_DATABASE_URL, Docker, servers
     installed on this machine. Nothing touches a server that was already running.
@@ -84,7 +83,6 @@ async def up(
 async def down(out: Output, *, purge: PurgeOption = False) -> None:
     """Stop what `lifecycle up` started here, and nothing else.
 
-    \b
     lifecycle down
     lifecycle down --purge     delete its data, keys and logs as well
     """
@@ -104,7 +102,6 @@ async def down(out: Output, *, purge: PurgeOption = False) -> None:
 async def ps(out: Output, *, everything: EverythingOption = False) -> None:
     """List the processes of the stack.
 
-    \b
     lifecycle ps
     lifecycle ps --json        [{"service", "replica", "pid", "health_url", ...}]
     """
@@ -138,7 +135,6 @@ async def ps(out: Output, *, everything: EverythingOption = False) -> None:
 async def env(out: Output) -> None:
     """Print the addresses of the stack, for a shell or for a script.
 
-    \b
     eval "$(lifecycle env)"
     lifecycle env --json       {"amqp_url", "database_url", "console_url", "rmm_base_url", ...}
     """

@@ -25,7 +25,6 @@ def register(app: typer.Typer) -> None:
 async def show(out: Output) -> None:
     """List the queues and streams that belong on the broker; needs no broker.
 
-    \b
     lifecycle topology show
     lifecycle topology show --json
     """
@@ -48,8 +47,7 @@ async def show(out: Output) -> None:
 async def check(out: Output) -> ExitCode:
     """Look whether every exchange and queue is on the broker; changes nothing.
 
-    \b
-    lifecycle topology check && echo complete
+        lifecycle topology check && echo complete
 
     Ends with 1 where something is missing.
     """
@@ -84,7 +82,6 @@ async def check(out: Output) -> ExitCode:
 async def declare(out: Output, *, settle: SettleOption = True) -> None:
     """Declare every exchange and queue that is missing; twice is harmless.
 
-    \b
     lifecycle topology declare
     """
     from lifecycle.session import amqp_url  # noqa: PLC0415 - `--help` is quick

@@ -36,7 +36,7 @@ async def choose_broker(layout: Layout, settings: CommandSettings, say: Say, *, 
         management = settings.management_url.get_secret_value() if settings.management_url is not None else None
         return GivenBroker(settings.amqp_url.get_secret_value(), management)
     has_data = (layout.broker / "identity.json").is_file()
-    if settings.docker and not has_data and await engine_has(BROKER_IMAGE):
+    if settings.docker and not has_data and await engine_has(BROKER_IMAGE, say):
         name = _container_name(layout, "broker")
         password = None if throwaway else kept_password(layout.keys)
         return ContainerBroker(name, password, volume=None if throwaway else name)
@@ -61,7 +61,7 @@ async def choose_database(layout: Layout, settings: CommandSettings, say: Say, *
     if settings.database_url is not None:
         return GivenDatabase(settings.database_url.get_secret_value())
     has_data = (layout.database / "identity.json").is_file()
-    if settings.docker and not has_data and await engine_has(DATABASE_IMAGE):
+    if settings.docker and not has_data and await engine_has(DATABASE_IMAGE, say):
         name = _container_name(layout, "database")
         password = None if throwaway else kept_password(layout.keys)
         return ContainerDatabase(name, password, volume=None if throwaway else name)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,17 +28,23 @@ _START_SECONDS = 120.0
 _USER = "lifecycle"
 
 
-async def engine_has(image: str) -> bool:
+async def engine_answers() -> bool:
+    """Whether there is a Docker engine that we can talk to."""
+    return _can_ask() and await asyncio.to_thread(_pings)
+
+
+async def engine_has(image: str, say: Callable[[str], None]) -> bool:
     """Whether an engine answers and has the image, or gets it in three minutes; False where anything is amiss."""
-    if find_spec("testcontainers") is None or find_spec("docker") is None:
+    if not await engine_answers():
         return False
+    say(f"getting the image {image} where the engine does not have it")
     result: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     loop = asyncio.get_running_loop()
 
     def ask() -> None:
         found = _has_or_pulls(image)
         with suppress(RuntimeError):  # the loop is gone: nobody waits any more
-            loop.call_soon_threadsafe(lambda: result.done() or result.set_result(found))
+            loop.call_soon_threadsafe(_answer, result, found)
 
     # A pull cannot be broken off; a daemon thread does not keep the command from ending.
     threading.Thread(target=ask, daemon=True).start()
@@ -47,33 +54,54 @@ async def engine_has(image: str) -> bool:
         return False
 
 
-def _has_or_pulls(image: str) -> bool:
-    import docker  # noqa: PLC0415 - comes with testcontainers, which is for developers
-    from docker.errors import DockerException, ImageNotFound  # noqa: PLC0415 - the same
+def _answer(result: "asyncio.Future[bool]", found: bool) -> None:  # noqa: FBT001 - what it was waited for
+    if not result.done():
+        result.set_result(found)
 
+
+def _can_ask() -> bool:
+    return find_spec("testcontainers") is not None and find_spec("docker") is not None
+
+
+def _pings() -> bool:
+    docker = _docker()
     try:
         client = docker.from_env(timeout=_ENGINE_SECONDS)
         try:
-            client.ping()
-            try:
-                client.images.get(image)
-            except ImageNotFound:
-                puller = docker.from_env(timeout=int(_PULL_SECONDS))
-                puller.images.pull(*image.split(":"))
-                puller.close()
+            return bool(client.ping())
         finally:
             client.close()
-    except (DockerException, OSError):
+    except (docker.errors.DockerException, OSError):
+        return False
+
+
+def _has_or_pulls(image: str) -> bool:
+    docker = _docker()
+    try:
+        client = docker.from_env(timeout=_ENGINE_SECONDS)
+        try:
+            client.images.get(image)
+        except docker.errors.ImageNotFound:
+            puller = docker.from_env(timeout=int(_PULL_SECONDS))
+            puller.images.pull(*image.split(":"))
+            puller.close()
+        finally:
+            client.close()
+    except (docker.errors.DockerException, OSError):
         return False
     return True
 
 
+def _docker() -> Any:
+    # Comes with testcontainers, which is for developers; imported where an engine is asked for, and untyped.
+    import_module("docker.errors")
+    return import_module("docker")
+
+
 def remove_container(container_id: str) -> None:
     """Removes a container that an ended supervisor left; nothing happens where it is gone."""
-    import docker  # noqa: PLC0415 - comes with testcontainers, which is for developers
-    from docker.errors import DockerException  # noqa: PLC0415 - the same
-
-    with suppress(DockerException, OSError):
+    docker = _docker()
+    with suppress(docker.errors.DockerException, OSError):
         docker.from_env(timeout=_ENGINE_SECONDS).containers.get(container_id).remove(force=True)
 
 

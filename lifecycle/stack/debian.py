@@ -1,10 +1,9 @@
 """Installing the servers on Debian and Ubuntu where we are root, without letting a package start a service."""
 
-import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,7 +32,7 @@ async def install(packages: Sequence[str], units: Sequence[str], log: Path) -> N
 
 
 @contextmanager
-def no_service_starts(policy: Path = _POLICY) -> Iterator[None]:
+def no_service_starts(policy: Path = _POLICY) -> Generator[None]:
     """Puts a policy in place that denies every start, and afterwards the one that was there before."""
     kept = policy.with_name("policy-rc.d.lifecycle-kept")
     if policy.exists() and policy.read_text() != _DENY and not kept.exists():

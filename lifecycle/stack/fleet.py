@@ -19,9 +19,7 @@ def make_services(
 ) -> tuple[list[ServiceProcess], str | None]:
     """Every replica of every service that this version has, not yet started; and the console's address."""
     wanted = [
-        (service, replica)
-        for service in installed_services()
-        for replica in range(1, plan.replicas(service.name) + 1)
+        (service, replica) for service in installed_services() for replica in range(1, plan.replicas(service.name) + 1)
     ]
     ports = free_ports(len(wanted))
     made = [

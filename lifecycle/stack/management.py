@@ -1,5 +1,6 @@
 """Virtual hosts through RabbitMQ's management API: a fraction of the time of a `rabbitmqctl` call."""
 
+from http import HTTPStatus
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import httpx
@@ -45,7 +46,7 @@ def _client(management_url: str) -> httpx.AsyncClient:
 
 async def _delete(client: httpx.AsyncClient, name: str) -> None:
     response = await client.delete(f"/api/vhosts/{quote(name, safe='')}")
-    if response.status_code != httpx.codes.NOT_FOUND:
+    if response.status_code != HTTPStatus.NOT_FOUND:
         await _check(response, f"virtual host {name} cannot be deleted")
 
 

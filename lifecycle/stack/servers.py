@@ -18,7 +18,10 @@ class NamedProcess:
 class Server(Protocol):
     """A broker or a database. Starting what runs and stopping what does not are both harmless."""
 
-    description: str
+    @property
+    def description(self) -> str:
+        """What it is and where, in a few words and without a password."""
+        ...
 
     async def start(self) -> None:
         """Starts it with the ports and the data it had before; returns when it takes connections."""

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -49,6 +50,7 @@ class ServiceProcess:
         self._changed = changed
         self._child: Child | None = None
         self._stopping = False
+        self._became_ready = asyncio.Event()
 
     @property
     def log(self) -> Path:
@@ -94,9 +96,8 @@ class ServiceProcess:
 
     async def await_ready(self, seconds: float) -> bool:
         """Waits until it says that it is ready; False where `seconds` ran out first."""
-        deadline = time.monotonic() + seconds
-        while not self.ready and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._became_ready.wait(), seconds)
         return self.ready
 
     async def stop(self) -> None:
@@ -129,6 +130,8 @@ class ServiceProcess:
     def _set_ready(self, *, ready: bool) -> None:
         if ready != self.ready:
             self.ready = ready
+            if ready:
+                self._became_ready.set()
             self._changed()
 
 

@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -84,7 +84,7 @@ def write_state(path: Path, state: StackState) -> None:
 
 
 @contextmanager
-def sole_supervisor(lock_file: Path) -> Iterator[None]:
+def sole_supervisor(lock_file: Path) -> Generator[None]:
     """Held by the one supervisor of this folder; raises `Refused` where another has it.
 
     The system lets go of the lock when the process ends, however it ends.

@@ -1,7 +1,7 @@
 """Starts everything in order, keeps it running, and ends it in the reverse order."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -45,7 +45,12 @@ class Supervisor:
     """
 
     def __init__(
-        self, layout: Layout, plan: Plan, settings: CommandSettings, supervisor: tuple[int, str], say: Callable[[str], None]
+        self,
+        layout: Layout,
+        plan: Plan,
+        settings: CommandSettings,
+        supervisor: tuple[int, str],
+        say: Callable[[str], None],
     ) -> None:
         self._layout = layout
         self._plan = plan
@@ -162,7 +167,7 @@ class Supervisor:
         try:
             if not await _unless(stop.at_once, self._end_cleanly()):
                 self._say("stopping at once")
-                await _all(ended.kill() for ended in (*self._processes, *self._servers))
+                await _all([*(one.kill() for one in self._processes), *(one.kill() for one in self._servers)])
         finally:
             if failure is None:
                 self._state = replace(self._state, phase="stopped", processes=(), containers=())
@@ -210,7 +215,7 @@ def _containers(*servers: Server) -> tuple[str, ...]:
     return tuple(one for several in ids for one in several)
 
 
-async def _all(work: "Any") -> None:
+async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Runs all of it to its end, and then raises the first failure: none of it is left half done."""
     results = await asyncio.gather(*work, return_exceptions=True)
     for result in results:

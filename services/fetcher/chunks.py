@@ -8,8 +8,7 @@ from uuid import UUID
 from services.fetcher.bookkeeping import PageTask
 from services.fetcher.rmm_devices import FetchedPage
 from shared.bus import Bus
-from shared.events.bulk import DeviceGroup, DevicePageFetched, encode_bulk, new_bulk
-from shared.events.chunks import split_page
+from shared.events.bulk import DeviceGroup, DevicePageFetched, encode_bulk, new_bulk, split_page
 from shared.rmm.pages import DeviceGroup as RmmGroup
 
 SOURCE: Final = "fetcher"

@@ -98,6 +98,7 @@ class Answer:
     body: bytes = field(repr=False)
     request_id: str
     reading: RateReading | None = None
+    hide: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def ok(self) -> bool:
@@ -105,8 +106,8 @@ class Answer:
         return 200 <= self.status < 300  # noqa: PLR2004 - the classes of HTTP statuses are known by these numbers
 
     def wording(self) -> Wording:
-        """Read the error body."""
-        return read_wording(self.body)
+        """Read the error body, without the token that it may echo."""
+        return read_wording(self.body, hide=self.hide)
 
     def error(self, purpose: Purpose) -> PipelineError:
         """Make the error for this answer."""
@@ -212,7 +213,8 @@ class Connection:
         finally:
             await response.aclose()
         reading = read_rate(response.status_code, response.headers, self.now())
-        return Answer(response.status_code, response.headers, body, request_id, reading)
+        hide = (bearer,) if bearer else ()
+        return Answer(response.status_code, response.headers, body, request_id, reading, hide)
 
     async def _body(self, response: httpx.Response, call: Call, request_id: str) -> bytes:
         """Read the body up to the cap, which is looked at after each piece and so holds for what is unpacked."""

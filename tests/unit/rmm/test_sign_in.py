@@ -23,7 +23,7 @@ from shared.rmm.scopes import READ_SCOPES, ScopeSet
 from shared.rmm.token import MintedToken, mint
 from tests.unit.rmm.world import INTEGRATION, World, html, ok, refused
 
-SECRET = "canary-secret-value"  # noqa: S105
+SECRET = "canary-secret-value"
 TOKEN = {"access_token": "canary-token", "scope": " ".join(READ_SCOPES), "token_type": "Bearer", "expires_in": 3599}
 
 
@@ -201,7 +201,7 @@ async def test_writes_use_the_token_of_the_write_scopes() -> None:
 
 async def test_no_error_shows_the_token() -> None:
     def echo(request: httpx.Request) -> httpx.Response:
-        return refused(400, f"bad header {request.headers['authorization']}")
+        return refused(400, f"bad token {request.headers['authorization'].split()[1]}")
 
     with pytest.raises(PipelineError) as caught:
         await World(echo).client.companies()

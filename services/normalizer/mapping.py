@@ -1,0 +1,207 @@
+"""A page of vendor devices to canonical assets: pure, the same in gives the same out, and a bad device stops nobody.
+
+The hot path is one typed decode of each device, one encode of its asset, one hash; the vendor's JSON goes through as it
+is. Only a device whose types are not what we expect is read again, leniently.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from services.normalizer import rejects
+from services.normalizer.content_hash import content_hash
+from services.normalizer.hardware import (
+    addresses_of,
+    instant,
+    ip_of,
+    maker_of,
+    model_of,
+    remembered_clean,
+    serial_of,
+    total_bytes,
+)
+from services.normalizer.kinds import Words, asset_type
+from services.normalizer.lenient import read_leniently
+from services.normalizer.rejects import CannotMap
+from services.normalizer.vendor import (
+    Bios,
+    Board,
+    Device,
+    OperatingSystem,
+    System,
+    merge_own_values,
+    read_device,
+)
+from shared.assets.canonical import CanonicalAsset
+from shared.assets.dates import sane_date
+from shared.assets.device_ids import MAX_ID_LENGTH, normalise_id
+from shared.assets.macs import mac_key
+from shared.assets.serials import serial_key
+from shared.assets.texts import clean
+from shared.events.bulk import (
+    MAX_DEVICE_BYTES,
+    AssetPageNormalized,
+    DeviceGroup,
+    DevicePageFetched,
+    NormalizedAsset,
+    Reject,
+)
+
+_encode = msgspec.json.Encoder().encode
+_NO_SYSTEM: Final = System()
+_NO_OS: Final = OperatingSystem()
+_NO_BIOS: Final = Bios()
+_NO_BOARD: Final = Board()
+
+Sites = dict[str, str | None]
+
+
+def normalize_page(page: DevicePageFetched) -> AssetPageNormalized:
+    """Map every device of a chunk, in its order; each is either an asset or a reject. Never raises for a device."""
+    assets: list[NormalizedAsset] = []
+    rejected: list[Reject] = []
+    sites = {site_id.lower(): name for site_id, name in page.sites.items()}
+    for group in page.groups:
+        for endpoint in group.endpoints:
+            vendor = bytes(endpoint)
+            try:
+                assets.append(normalize_device(vendor, group, sites))
+            except CannotMap as cause:
+                rejected.append(rejects.reject(cause, vendor))
+        rejected.extend(rejects.oversized(group))
+    return AssetPageNormalized(
+        run_id=page.run_id,
+        integration_id=page.integration_id,
+        account_id=page.account_id,
+        scope_id=page.scope_id,
+        fetch_id=page.fetch_id,
+        page_no=page.page_no,
+        chunk_no=page.chunk_no,
+        chunk_count=page.chunk_count,
+        observed_seq=page.observed_seq,
+        fetched_at=page.fetched_at,
+        assets=assets,
+        rejects=rejected,
+    )
+
+
+def normalize_device(vendor: bytes, group: DeviceGroup, sites: Sites) -> NormalizedAsset:
+    """Map one device. `sites` names sites by id in lower case. Raises CannotMap, and nothing else."""
+    device, device_id = _read(vendor)
+    board = device.baseboard or device.base_board or _NO_BOARD
+    system = device.system or _NO_SYSTEM
+    maker, maker_normalised = maker_of(board.manufacturer, system.manufacturer)
+    serial, serial_normalised = serial_of(
+        (system.serial_number, (device.bios or _NO_BIOS).serial_number, board.serial_number),
+        (system.model, system.product),
+    )
+    adapters = device.networks or ()
+    macs, trusted_macs = addresses_of(adapters, device.mac_address)
+    os = device.os or _NO_OS
+    kind = asset_type(_words(device, group, system, os, maker))
+    company_id = group.company_id or (
+        device.company_upper or device.company_camel or device.client_upper or device.client_camel
+    )
+    site_id = normalise_id(group.site_id or device.site_upper or device.site_camel)
+    asset = _encode(
+        CanonicalAsset(
+            asset_type=None if kind == "unknown" else kind,
+            company_id=normalise_id(company_id),
+            company_name=remembered_clean(group.company_name),
+            site_id=site_id,
+            site_name=remembered_clean(sites.get(site_id)) if site_id else None,
+            name=clean(device.friendly_name) or clean(device.device_name) or clean(system.system_name),
+            manufacturer=maker,
+            manufacturer_normalised=maker_normalised,
+            model=model_of(system.model, system.product),
+            serial_number=serial,
+            serial_normalised=serial_normalised,
+            operating_system=remembered_clean(os.product) or remembered_clean(os.type or device.os_type),
+            os_version=remembered_clean(os.version),
+            processor=remembered_clean(device.processors[0].product) if device.processors else None,
+            memory_bytes=total_bytes(device.physical_memory) if device.physical_memory else None,
+            storage_bytes=total_bytes(device.drives) if device.drives else None,
+            mac_addresses=macs,
+            ip_address=ip_of(adapters, device.ip_address),
+            agent_installed_at=instant(device.agent_installed),
+            purchase_date=sane_date(device.purchase_date) if device.purchase_date else None,
+            warranty_expiration_date=(
+                sane_date(device.warranty_expiration_date) if device.warranty_expiration_date else None
+            ),
+        )
+    )
+    return NormalizedAsset(
+        device_id=device_id,
+        content_hash=content_hash(asset, vendor),
+        serial_key=serial_key(serial_normalised, maker_normalised),
+        mac_key=mac_key(trusted_macs),
+        asset=msgspec.Raw(asset),
+        vendor=msgspec.Raw(vendor),
+    )
+
+
+def _words(device: Device, group: DeviceGroup, system: System, os: OperatingSystem, maker: str | None) -> Words:
+    return Words(
+        group.category,
+        device.type,
+        device.sub_resource_type,
+        device.resource_type,
+        device.endpoint_type,
+        device.virtual_type,
+        system.category,
+        system.domain_role,
+        os.type or device.os_type,
+        os.product,
+        maker,
+        system.model,
+        system.product,
+    )
+
+
+def _read(vendor: bytes) -> tuple[Device, str]:
+    """Return the device with its own values at the top, and its id."""
+    if len(vendor) > MAX_DEVICE_BYTES:
+        raise CannotMap("too_large", rejects.too_large_detail(len(vendor)))
+    try:
+        # What we do not read is not checked by the decoder, and Postgres takes nothing but UTF-8.
+        if not vendor.isascii():
+            vendor.decode()
+        device = read_device(vendor)
+    except msgspec.ValidationError:
+        device = read_leniently(_members(vendor))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _unreadable(error) from None
+    found = device.endpoint_upper or device.endpoint_camel or device.endpoint_pascal
+    if found is None:
+        device = read_leniently(_members(vendor))
+        found = device.endpoint_upper
+    if device.platform or device.network or device.cloud:
+        device = merge_own_values(device)
+        found = device.endpoint_upper or device.endpoint_camel or device.endpoint_pascal
+    device_id = normalise_id(found)
+    if device_id is None:
+        raise CannotMap("no_device_id", "the device has no endpointID, in any spelling")
+    if len(device_id) > MAX_ID_LENGTH:
+        raise CannotMap("no_device_id", f"the device's id has {len(device_id)} characters, more than {MAX_ID_LENGTH}")
+    return device, device_id
+
+
+def _members(vendor: bytes) -> dict[str, Any]:
+    try:
+        members: Any = msgspec.json.decode(vendor)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _unreadable(error) from None
+    if not isinstance(members, dict):
+        raise CannotMap("not_an_object", f"the device is not a json object but {_kind(members)}")
+    return members  # pyright: ignore[reportUnknownVariableType] - json has text for keys
+
+
+def _kind(value: object) -> str:
+    kinds = {list: "an array", str: "text", bool: "a flag", int: "a number", float: "a number"}
+    return kinds.get(type(value), "null")
+
+
+def _unreadable(error: Exception) -> CannotMap:
+    """Say why without the content: msgspec's messages name types, places and byte numbers only."""
+    what = str(error).lower() if isinstance(error, msgspec.MsgspecError) else type(error).__name__
+    return CannotMap("unreadable", f"the device is not readable: {what}")

@@ -49,7 +49,7 @@ class SimulatorConfig(BaseModel):
     dated_share: float = Field(default=0.0, ge=0, le=1, description="Share of devices that start with both dates set.")
     client_id: str = Field(default="", description="First key's id; derived from the seed when empty.")
     client_secret: str = Field(default="", description="First key's secret; derived from the seed when empty.")
-    page_cache_mb: int = Field(default=24, ge=0, description="Bound of the cache of rendered device pages.")
+    page_cache_mb: int = Field(default=40, ge=0, description="Bound of the cache of rendered device pages.")
 
     scopes: tuple[str, ...] = Field(default=ALL_SCOPES, description="Scopes ticked on the first key.")
     token_ttl_s: int = Field(default=3599, description="Life of a token, and its `expires_in`.")

@@ -50,9 +50,10 @@ def _chosen(sim: Simulation, company: str | None, category: str | None, cursor: 
 
 
 def _shown(sim: Simulation, index: int, *, full: bool = False) -> dict[str, Any]:
-    facts = asdict(sim.world.facts(index))
+    facts = sim.world.facts(index)
     names = ("id", "company_id", "site_id", "category", "name", "serial_number")
-    shown = facts if full else {name: facts[name] for name in names}
+    # Not asdict for the short form: it copies deeply, and whole fleets are read this way.
+    shown: dict[str, Any] = asdict(facts) if full else {name: getattr(facts, name) for name in names}
     dates = {name: sim.records.read(index, name) for name in DATE_FIELDS}
     return {**shown, "index": index, "vanished": index in sim.world.gone, **dates}
 

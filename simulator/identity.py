@@ -9,6 +9,7 @@ import json
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import shake_128
 from random import Random
 from zlib import crc32
@@ -99,12 +100,17 @@ class Identity:
         """Make the function of one seed."""
         self._prefix = b"lifecycle simulator %d " % seed
         self._offset = crc32(self._prefix)
+        # Devices are mostly asked for in order, so the last few blocks serve single look-ups too.
+        self._digest = lru_cache(maxsize=16)(self._hash)
+
+    def _hash(self, block: int) -> bytes:
+        return shake_128(self._prefix + block.to_bytes(8, "little")).digest(_BLOCK * _ROW.size)
 
     def rows(self, start: int, stop: int) -> Iterator[Row]:
         """Yield the pseudo-random row of each index in the half-open range."""
         while start < stop:
             block, skip = divmod(start, _BLOCK)
-            digest = shake_128(self._prefix + block.to_bytes(8, "little")).digest(_BLOCK * _ROW.size)
+            digest = self._digest(block)
             end = min(stop, (block + 1) * _BLOCK)
             yield from _ROW.iter_unpack(digest[skip * _ROW.size : (end - block * _BLOCK) * _ROW.size])
             start = end

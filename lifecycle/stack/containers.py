@@ -1,7 +1,9 @@
 """Broker and database as containers, where a Docker engine answers and has the images or can get them."""
 
 import asyncio
+import hashlib
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -11,10 +13,12 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 
 from lifecycle.exits import Failure
+from lifecycle.settings import environment
 from lifecycle.stack import catalogue, management
 from lifecycle.stack.ports import free_ports
 from lifecycle.stack.servers import NamedProcess, with_path
@@ -26,6 +30,7 @@ _ENGINE_SECONDS = 5
 _PULL_SECONDS = 180.0
 _START_SECONDS = 120.0
 _USER = "lifecycle"
+_PASSWORD_FILE = "container-password"  # noqa: S105 - the name of a file
 
 
 async def engine_answers() -> bool:
@@ -64,6 +69,9 @@ def _can_ask() -> bool:
 
 
 def _pings() -> bool:
+    # The client library leaves its socket open where nobody listens, and takes a while to import.
+    if not _listens():
+        return False
     docker = _docker()
     try:
         client = docker.from_env(timeout=_ENGINE_SECONDS)
@@ -73,6 +81,20 @@ def _pings() -> bool:
             client.close()
     except (docker.errors.DockerException, OSError):
         return False
+
+
+def _listens() -> bool:
+    address = urlsplit(environment().get("DOCKER_HOST") or "unix:///var/run/docker.sock")
+    try:
+        if address.scheme == "unix":
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(_ENGINE_SECONDS)
+                client.connect(address.path)
+        else:
+            socket.create_connection((address.hostname or "", address.port or 2375), _ENGINE_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def _has_or_pulls(image: str) -> bool:
@@ -270,9 +292,24 @@ class ContainerDatabase(_ContainerServer):
         return True
 
 
+def container_name(root: Path, what: str) -> str:
+    """The name of a stack's container and of its volume: another one for each checkout."""
+    return f"lifecycle-{what}-{hashlib.sha256(str(root).encode()).hexdigest()[:12]}"
+
+
+def remove_volumes(root: Path, keys: Path) -> None:
+    """Removes what a stack's containers have stored; nothing happens where it never had any."""
+    if not (keys / _PASSWORD_FILE).is_file() or not _can_ask():
+        return
+    docker = _docker()
+    for what in ("broker", "database"):
+        with suppress(docker.errors.DockerException, OSError):
+            docker.from_env(timeout=_ENGINE_SECONDS).volumes.get(container_name(root, what)).remove(force=True)
+
+
 def kept_password(folder: Path) -> str:
     """The password of a container's volume: made once, kept beside the stack's other keys."""
-    path = folder / "container-password"
+    path = folder / _PASSWORD_FILE
     if not path.is_file():
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(24))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lifecycle.exits import Failure, Refused, failure_with
 from lifecycle.settings import environment
+from lifecycle.stack.containers import remove_volumes
 from lifecycle.stack.layout import Layout, project_root, reachable
 from lifecycle.stack.plan import Plan
 from lifecycle.stack.processes import Child, ProcessId, Start, end, is_running, send, wait_gone
@@ -78,6 +79,7 @@ async def bring_down(layout: Layout, say: Say) -> int:
 
 def purge(layout: Layout) -> None:
     """Deletes the data, keys and logs of a stack that does not run."""
+    remove_volumes(layout.root, layout.keys)
     stand_in = reachable(layout.root)
     shutil.rmtree(layout.root, ignore_errors=True)
     if stand_in != layout.root:

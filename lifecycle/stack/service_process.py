@@ -18,6 +18,8 @@ _HEALTHY_SECONDS = 30.0
 _PROBE_SECONDS = 0.25
 _CALM_PROBE_SECONDS = 2.0
 _STOP_SECONDS = 30.0
+# About half a minute: whoever waits for the first readiness is told then; it is started again all the same.
+_HOPELESS_RESTARTS = 8
 
 Probe = Callable[[], Awaitable[bool]]
 
@@ -50,7 +52,7 @@ class ServiceProcess:
         self._changed = changed
         self._child: Child | None = None
         self._stopping = False
-        self._became_ready = asyncio.Event()
+        self._settled = asyncio.Event()
 
     @property
     def log(self) -> Path:
@@ -93,11 +95,13 @@ class ServiceProcess:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
             self.restarts += 1
+            if self.restarts >= _HOPELESS_RESTARTS:
+                self._settled.set()
 
     async def await_ready(self, seconds: float) -> bool:
-        """Waits until it says that it is ready; False where `seconds` ran out first."""
+        """Waits until it says that it is ready; False where `seconds` ran out first, or it ends again and again."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._became_ready.wait(), seconds)
+            await asyncio.wait_for(self._settled.wait(), seconds)
         return self.ready
 
     async def stop(self) -> None:
@@ -131,7 +135,7 @@ class ServiceProcess:
         if ready != self.ready:
             self.ready = ready
             if ready:
-                self._became_ready.set()
+                self._settled.set()
             self._changed()
 
 

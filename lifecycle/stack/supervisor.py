@@ -22,6 +22,7 @@ from lifecycle.stack.services import ServiceAddresses
 from lifecycle.stack.state import ProcessRecord, StackState, read_state, sole_supervisor, write_state
 
 _READY_SECONDS: Final = 120.0
+_PATIENCE_SECONDS: Final = 10.0
 _WATCH_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 10.0
 
@@ -136,11 +137,16 @@ class Supervisor:
         self._tasks += [asyncio.create_task(process.keep_running()) for process in processes]
 
     async def _await_ready(self, processes: Sequence[ServiceProcess]) -> None:
-        ready = await asyncio.gather(*(process.await_ready(_READY_SECONDS) for process in processes))
+        waiting = asyncio.gather(*(process.await_ready(_READY_SECONDS) for process in processes))
+        await asyncio.wait({waiting}, timeout=_PATIENCE_SECONDS)
+        slow = [process.name for process in processes if not process.ready]
+        if slow:
+            self._say(f"waiting for {', '.join(slow)}")
+        ready = await waiting
         for process, is_ready in zip(processes, ready, strict=True):
             if not is_ready:
                 raise Failure(
-                    f"{process.name} is not ready after {_READY_SECONDS:.0f} s; it said: {process.last_words()}",
+                    f"{process.name} does not get ready; it said: {process.last_words()}",
                     f"read {process.log}",
                 )
 

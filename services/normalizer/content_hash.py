@@ -10,21 +10,33 @@ MAPPING_VERSION: Final = 1
 _DIGEST_BYTES: Final = 16
 _SEED: Final = blake2b(f"lifecycle mapping {MAPPING_VERSION}\0".encode(), digest_size=_DIGEST_BYTES)
 
-_VALUE: Final = rb'"\s*:\s*(?:"(?:[^"\\]|\\.)*"|[-+.0-9eE]+)'
 # createTimeUTC is new with every answer, lastBootUpTimeUTC and DcDateTimeUTC move with the machine (API notes, 5), and
-# DHCP leases are renewed every few hours (2.5). Two patterns, each with text of its own to search for: a single one of
+# DHCP leases are renewed every few hours (2.5). Each has text of its own to search for, because a pattern of
 # alternatives would be tried at every quote, ten times as slowly.
-_STAMPS: Final = (
-    re.compile(rb"TimeUTC" + _VALUE),
-    re.compile(rb"dhcpLease\w*" + _VALUE),
-)
+_MARKS: Final = (b'TimeUTC"', b'"dhcpLease')
+_VALUE: Final = re.compile(rb'[^":]*"?\s*:\s*(?:"(?:[^"\\]|\\.)*"|[-+.0-9eE]+)')
 
 
 def without_stamps(vendor: bytes) -> bytes:
     """Return a device's JSON with the values of moving stamps cut out."""
-    for stamp in _STAMPS:
-        vendor = stamp.sub(b"", vendor)
+    for mark in _MARKS:
+        at = vendor.find(mark)
+        if at >= 0:
+            vendor = _cut(vendor, mark, at)
     return vendor
+
+
+def _cut(vendor: bytes, mark: bytes, at: int) -> bytes:
+    kept: list[bytes] = []
+    start = 0
+    while at >= 0:
+        at += len(mark)
+        kept.append(vendor[start:at])
+        value = _VALUE.match(vendor, at)
+        start = value.end() if value else at
+        at = vendor.find(mark, start)
+    kept.append(vendor[start:])
+    return b"".join(kept)
 
 
 def content_hash(asset: bytes, vendor: bytes) -> str:

@@ -1,11 +1,11 @@
 """The rules for maker, model, serial, sizes, addresses and stamps of one device. Pure; what repeats is remembered."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, NamedTuple
 
 from services.normalizer.vendor import Adapter, Sized
 from shared.assets.dates import EARLIEST, LATEST
@@ -22,28 +22,46 @@ remembered_clean = lru_cache(maxsize=8192)(clean)
 _foreign_adapter = lru_cache(maxsize=4096)(is_foreign_adapter)
 
 
+class Machine(NamedTuple):
+    """What many devices have in common: maker as sent and normalised, model, and names that are no serial."""
+
+    maker: str | None
+    maker_normalised: str | None
+    model: str | None
+    no_serials: frozenset[str]
+
+
 @lru_cache(maxsize=4096)
-def maker_of(board: str | None, system: str | None) -> tuple[str | None, str | None]:
-    """Return the maker as sent and normalised: the board's, else the system's; never the firmware's (API notes 2.5)."""
-    for sent in (board, system):
-        text = clean(sent)
-        if text and not is_placeholder(text):
-            return text, normalise_manufacturer(text)
-    return None, None
+def machine_of(board_maker: str | None, system_maker: str | None, model: str | None, product: str | None) -> Machine:
+    """Return the board's maker, else the system's, never the firmware's (API notes 2.5); the model, else the product.
+
+    What firmware says when nobody filled it in is neither.
+    """
+    maker = _first_real(board_maker, system_maker)
+    return Machine(
+        maker,
+        normalise_manufacturer(maker) if maker else None,
+        _first_real(model, product),
+        frozenset(normalise_serial(name) for name in (model, product) if name),
+    )
 
 
-@lru_cache(maxsize=8192)
-def model_of(model: str | None, product: str | None) -> str | None:
-    """Return the model, else the product; a placeholder is neither."""
-    for sent in (model, product):
+def _first_real(*candidates: str | None) -> str | None:
+    for sent in candidates:
         text = clean(sent)
         if text and not is_placeholder(text):
             return text
     return None
 
 
-def serial_of(candidates: Sequence[str | None], names: tuple[str | None, ...]) -> tuple[str | None, str | None]:
-    """Return the serial as sent and normalised: the first that is not junk (`names`: model and product).
+@lru_cache(maxsize=4096)
+def system_of(product: str | None, kind: str | None, version: str | None) -> tuple[str | None, str | None]:
+    """Return the operating system's name, or its kind where it has none, and its version."""
+    return clean(product) or clean(kind), clean(version)
+
+
+def serial_of(candidates: Iterable[str | None], no_serials: frozenset[str]) -> tuple[str | None, str | None]:
+    """Return the serial as sent and normalised: the first that is not junk and none of `no_serials`.
 
     Where all are junk, the first one as sent, and nothing normalised.
     """
@@ -53,7 +71,7 @@ def serial_of(candidates: Sequence[str | None], names: tuple[str | None, ...]) -
         if text is None:
             continue
         normalised = normalise_serial(text)
-        if not is_junk_serial(normalised, names):
+        if not is_junk_serial(normalised, no_serials):
             return text, normalised
         first = first or text
     return first, None
@@ -82,11 +100,12 @@ def addresses_of(adapters: Sequence[Adapter], own: str | None) -> tuple[list[str
             found.add(mac)
             if not _foreign_adapter(adapter.product) and not is_shared_mac(mac):
                 trusted.append(mac)
-    mac = normalise_mac(own)
-    if mac is not None and mac not in found:
-        found.add(mac)
-        if not is_shared_mac(mac):
-            trusted.append(mac)
+    if own and (not adapters or own != adapters[0].mac_address):
+        mac = normalise_mac(own)
+        if mac is not None and mac not in found:
+            found.add(mac)
+            if not is_shared_mac(mac):
+                trusted.append(mac)
     return (sorted(found) if found else None), trusted
 
 
@@ -120,7 +139,7 @@ _LAST: Final = datetime(LATEST.year, LATEST.month, LATEST.day, tzinfo=UTC)
 
 
 def instant(sent: str | None) -> datetime | None:
-    """Read a stamp (RFC 3339; UTC where it has no zone, as the names of such members say); None where it makes no sense."""
+    """Read an RFC 3339 stamp, in UTC where it has no zone (the members' names say so); None where it makes no sense."""
     if not sent:
         return None
     try:

@@ -32,8 +32,8 @@ def _any_of(*words: str) -> re.Pattern[str]:
 # The names that hypervisors give their guests' hardware.
 _GUEST: Final = _any_of(
     r"\bvmware", r"virtualbox", r"\bkvm\b", r"\bqemu\b", r"virtual machine", r"\bhvm domu\b", r"\bbochs\b",
-    r"^parallels\b", r"^amazon ec2", r"google compute engine", r"\bopenstack\b", r"\bnutanix ahv", r"\bahv\b", r"\bbhyve\b",
-    r"\bproxmox\b", r"\brhev\b", r"\bovirt\b", r"^xen$", r"\bvirtual platform\b", r"^standard pc \(",
+    r"^parallels\b", r"^amazon ec2", r"google compute engine", r"\bopenstack\b", r"\bnutanix ahv", r"\bahv\b",
+    r"\bbhyve\b", r"\bproxmox\b", r"\brhev\b", r"\bovirt\b", r"^xen$", r"\bvirtual platform\b", r"^standard pc \(",
 )  # fmt: skip
 _GUEST_WORDS: Final = _any_of(r"virtual[ _-]?machine", r"\bvm\b", r"cloud[ _-]?vm", r"\bvirtual\b", r"\bguest\b")
 # What virtualType says of machines that are not guests.
@@ -52,8 +52,8 @@ _SERVER_ROLES: Final = frozenset({"2", "3", "4", "5"})
 _LAPTOP: Final = _any_of(r"laptop", r"notebook", r"portable", r"convertible", r"detachable", r"ultrabook")
 _LAPTOP_MODEL: Final = _any_of(
     r"latitude", r"thinkpad", r"elitebook", r"probook", r"\bzbook", r"macbook", r"travelmate", r"toughbook",
-    r"zenbook", r"vivobook", r"expertbook", r"ideapad", r"chromebook", r"lifebook", r"port[eé]g[eé]", r"tecra", r"satellite pro",
-    r"surface (?:laptop|book|pro|go)", r"\bxps 1[3-7]", r"dynabook",
+    r"zenbook", r"vivobook", r"expertbook", r"ideapad", r"chromebook", r"lifebook", r"port[eé]g[eé]", r"tecra",
+    r"satellite pro", r"surface (?:laptop|book|pro|go)", r"\bxps 1[3-7]", r"dynabook",
 )  # fmt: skip
 # Lenovo's machine types: 20 and 21 are ThinkPads, 80 to 83 IdeaPads and their kin.
 _LENOVO_LAPTOP: Final = re.compile(r"(?:2[01]|8[0-3])[0-9A-Z]{2,8}", re.IGNORECASE)
@@ -63,15 +63,43 @@ _PERSONAL_OS: Final = _any_of(r"windows", r"mac ?os", r"darwin", r"os x", r"linu
 
 
 @lru_cache(maxsize=8192)
-def asset_type(words: Words) -> AssetType:
+def asset_type(
+    category: str,
+    own_type: str | None,
+    sub_type: str | None,
+    resource_type: str | None,
+    endpoint_type: str | None,
+    virtual_type: str | None,
+    system_category: str | None,
+    domain_role: str | None,
+    os_type: str | None,
+    os_product: str | None,
+    maker: str | None,
+    model: str | None,
+    product: str | None,
+    /,
+) -> AssetType:
     """Return the type. The hardest evidence first: a guest is a guest whatever runs on it, a server by its system."""
-    said = " ; ".join(
-        word for word in (words.own_type, words.sub_type, words.endpoint_type, words.system_category) if word
+    words = Words(
+        category,
+        own_type,
+        sub_type,
+        resource_type,
+        endpoint_type,
+        virtual_type,
+        system_category,
+        domain_role,
+        os_type,
+        os_product,
+        maker,
+        model,
+        product,
     )
-    model = " ; ".join(word for word in (words.model, words.product) if word)
-    if _is_guest(words, said, model):
+    said = " ; ".join(word for word in (own_type, sub_type, endpoint_type, system_category) if word)
+    models = " ; ".join(word for word in (model, product) if word)
+    if _is_guest(words, said, models):
         return "virtual_machine"
-    return _by_device(words, said, model) or _by_use(words, said, model) or ("other" if said else "unknown")
+    return _by_device(words, said, models) or _by_use(words, said, models) or ("other" if said else "unknown")
 
 
 def _is_guest(words: Words, said: str, model: str) -> bool:

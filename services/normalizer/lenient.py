@@ -51,7 +51,9 @@ def _device(members: dict[str, Any], *, nested: bool) -> Device:
         if found is None:
             continue
         if field in OWN_CATEGORIES:
-            value: object = None if nested or not isinstance(found, dict) else _device(_object(found), nested=True)
+            value: object = (
+                None if nested or not isinstance(found, dict) else _device(_members(cast("object", found)), nested=True)
+            )
         elif field in _ONE:
             value = _section(found, _ONE[field])
         elif field in _MANY:
@@ -71,7 +73,7 @@ def _by_name(members: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _object(value: object) -> dict[str, Any]:
+def _members(value: object) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
@@ -86,7 +88,7 @@ def _section(found: object, kind: type[msgspec.Struct]) -> msgspec.Struct | None
     if not isinstance(found, dict):
         return None
     section = kind()
-    by_name = _by_name(_object(found))
+    by_name = _by_name(_members(cast("object", found)))
     for field, name in zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True):
         value = by_name.get(name.lower())
         if field in _INTEGERS:

@@ -4,23 +4,24 @@ The hot path is one typed decode of each device, one encode of its asset, one ha
 is. Only a device whose types are not what we expect is read again, leniently.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from services.normalizer import rejects
 from services.normalizer.content_hash import content_hash
 from services.normalizer.hardware import (
+    Machine,
     addresses_of,
     instant,
     ip_of,
-    maker_of,
-    model_of,
+    machine_of,
     remembered_clean,
     serial_of,
+    system_of,
     total_bytes,
 )
-from services.normalizer.kinds import Words, asset_type
+from services.normalizer.kinds import asset_type
 from services.normalizer.lenient import read_leniently
 from services.normalizer.rejects import CannotMap
 from services.normalizer.vendor import (
@@ -41,7 +42,6 @@ from shared.assets.texts import clean
 from shared.events.bulk import (
     MAX_DEVICE_BYTES,
     AssetPageNormalized,
-    DeviceGroup,
     DevicePageFetched,
     NormalizedAsset,
     Reject,
@@ -53,19 +53,34 @@ _NO_OS: Final = OperatingSystem()
 _NO_BIOS: Final = Bios()
 _NO_BOARD: Final = Board()
 
-Sites = dict[str, str | None]
+
+class _Home(NamedTuple):
+    """What all devices of a group have in common."""
+
+    category: str
+    company_id: str | None
+    company_name: str | None
+    site_id: str | None
+    sites: dict[str, str | None]
 
 
 def normalize_page(page: DevicePageFetched) -> AssetPageNormalized:
     """Map every device of a chunk, in its order; each is either an asset or a reject. Never raises for a device."""
     assets: list[NormalizedAsset] = []
     rejected: list[Reject] = []
-    sites = {site_id.lower(): name for site_id, name in page.sites.items()}
+    sites = {site_id.lower(): clean(name) for site_id, name in page.sites.items()}
     for group in page.groups:
+        home = _Home(
+            group.category.lower(),
+            normalise_id(group.company_id),
+            clean(group.company_name),
+            normalise_id(group.site_id),
+            sites,
+        )
         for endpoint in group.endpoints:
             vendor = bytes(endpoint)
             try:
-                assets.append(normalize_device(vendor, group, sites))
+                assets.append(_normalize(vendor, home))
             except CannotMap as cause:
                 rejected.append(rejects.reject(cause, vendor))
         rejected.extend(rejects.oversized(group))
@@ -85,64 +100,39 @@ def normalize_page(page: DevicePageFetched) -> AssetPageNormalized:
     )
 
 
-def normalize_device(vendor: bytes, group: DeviceGroup, sites: Sites) -> NormalizedAsset:
-    """Map one device. `sites` names sites by id in lower case. Raises CannotMap, and nothing else."""
+def _normalize(vendor: bytes, home: _Home) -> NormalizedAsset:
+    """Map one device. Raises CannotMap, and nothing else."""
     device, device_id = _read(vendor)
     board = device.baseboard or device.base_board or _NO_BOARD
     system = device.system or _NO_SYSTEM
-    maker, maker_normalised = maker_of(board.manufacturer, system.manufacturer)
+    machine = machine_of(board.manufacturer, system.manufacturer, system.model, system.product)
     serial, serial_normalised = serial_of(
-        (system.serial_number, (device.bios or _NO_BIOS).serial_number, board.serial_number),
-        (system.model, system.product),
+        (system.serial_number, (device.bios or _NO_BIOS).serial_number, board.serial_number), machine.no_serials
     )
-    adapters = device.networks or ()
-    macs, trusted_macs = addresses_of(adapters, device.mac_address)
-    os = device.os or _NO_OS
-    kind = asset_type(_words(device, group, system, os, maker))
-    company_id = group.company_id or (
-        device.company_upper or device.company_camel or device.client_upper or device.client_camel
-    )
-    site_id = normalise_id(group.site_id or device.site_upper or device.site_camel)
-    asset = _encode(
-        CanonicalAsset(
-            asset_type=None if kind == "unknown" else kind,
-            company_id=normalise_id(company_id),
-            company_name=remembered_clean(group.company_name),
-            site_id=site_id,
-            site_name=remembered_clean(sites.get(site_id)) if site_id else None,
-            name=clean(device.friendly_name) or clean(device.device_name) or clean(system.system_name),
-            manufacturer=maker,
-            manufacturer_normalised=maker_normalised,
-            model=model_of(system.model, system.product),
-            serial_number=serial,
-            serial_normalised=serial_normalised,
-            operating_system=remembered_clean(os.product) or remembered_clean(os.type or device.os_type),
-            os_version=remembered_clean(os.version),
-            processor=remembered_clean(device.processors[0].product) if device.processors else None,
-            memory_bytes=total_bytes(device.physical_memory) if device.physical_memory else None,
-            storage_bytes=total_bytes(device.drives) if device.drives else None,
-            mac_addresses=macs,
-            ip_address=ip_of(adapters, device.ip_address),
-            agent_installed_at=instant(device.agent_installed),
-            purchase_date=sane_date(device.purchase_date) if device.purchase_date else None,
-            warranty_expiration_date=(
-                sane_date(device.warranty_expiration_date) if device.warranty_expiration_date else None
-            ),
-        )
-    )
+    macs, trusted_macs = addresses_of(device.networks or (), device.mac_address)
+    asset = _encode(_asset(device, system, home, machine, (serial, serial_normalised), macs))
     return NormalizedAsset(
         device_id=device_id,
         content_hash=content_hash(asset, vendor),
-        serial_key=serial_key(serial_normalised, maker_normalised),
+        serial_key=serial_key(serial_normalised, machine.maker_normalised),
         mac_key=mac_key(trusted_macs),
         asset=msgspec.Raw(asset),
         vendor=msgspec.Raw(vendor),
     )
 
 
-def _words(device: Device, group: DeviceGroup, system: System, os: OperatingSystem, maker: str | None) -> Words:
-    return Words(
-        group.category,
+def _asset(
+    device: Device,
+    system: System,
+    home: _Home,
+    machine: Machine,
+    serial: tuple[str | None, str | None],
+    macs: list[str] | None,
+) -> CanonicalAsset:
+    os = device.os or _NO_OS
+    operating_system, os_version = system_of(os.product, os.type or device.os_type, os.version)
+    kind = asset_type(
+        home.category,
         device.type,
         device.sub_resource_type,
         device.resource_type,
@@ -152,9 +142,35 @@ def _words(device: Device, group: DeviceGroup, system: System, os: OperatingSyst
         system.domain_role,
         os.type or device.os_type,
         os.product,
-        maker,
+        machine.maker,
         system.model,
         system.product,
+    )
+    site_id = home.site_id or normalise_id(device.site_upper or device.site_camel)
+    return CanonicalAsset(
+        # Not known is not sent: it must not erase a type that another answer told.
+        asset_type=None if kind == "unknown" else kind,
+        company_id=home.company_id
+        or normalise_id(device.company_upper or device.company_camel or device.client_upper or device.client_camel),
+        company_name=home.company_name,
+        site_id=site_id,
+        site_name=home.sites.get(site_id) if site_id else None,
+        name=clean(device.friendly_name) or clean(device.device_name) or clean(system.system_name),
+        manufacturer=machine.maker,
+        manufacturer_normalised=machine.maker_normalised,
+        model=machine.model,
+        serial_number=serial[0],
+        serial_normalised=serial[1],
+        operating_system=operating_system,
+        os_version=os_version,
+        processor=remembered_clean(device.processors[0].product) if device.processors else None,
+        memory_bytes=total_bytes(device.physical_memory) if device.physical_memory else None,
+        storage_bytes=total_bytes(device.drives) if device.drives else None,
+        mac_addresses=macs,
+        ip_address=ip_of(device.networks or (), device.ip_address),
+        agent_installed_at=instant(device.agent_installed),
+        purchase_date=sane_date(device.purchase_date),
+        warranty_expiration_date=sane_date(device.warranty_expiration_date),
     )
 
 
@@ -197,8 +213,9 @@ def _members(vendor: bytes) -> dict[str, Any]:
 
 
 def _kind(value: object) -> str:
-    kinds = {list: "an array", str: "text", bool: "a flag", int: "a number", float: "a number"}
-    return kinds.get(type(value), "null")
+    if value is None:
+        return "null"
+    return {"list": "an array", "str": "text", "bool": "a flag"}.get(type(value).__name__, "a number")
 
 
 def _unreadable(error: Exception) -> CannotMap:

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from shared.assets.device_ids import find_device_id
-from shared.events.bulk import DeviceGroup, Reject
+from shared.events.bulk import NO_VENDOR, DeviceGroup, Reject
 
 ReasonCode = Literal["no_device_id", "not_an_object", "unreadable", "too_large"]
 
@@ -26,7 +26,7 @@ def reject(cause: CannotMap, vendor: bytes) -> Reject:
         reason_code=cause.reason_code,
         detail=cause.detail,
         device_id=find_device_id(vendor),
-        vendor=None if cause.reason_code == "too_large" else msgspec.Raw(_as_text(vendor)),
+        vendor=NO_VENDOR if cause.reason_code == "too_large" else msgspec.Raw(_as_text(vendor)),
     )
 
 

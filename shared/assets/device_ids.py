@@ -25,8 +25,8 @@ def find_device_id(device: bytes | msgspec.Raw) -> str | None:
         members = _MEMBERS.decode(device)
         for name, value in members.items():
             if name.lower() == "endpointid":
-                found = msgspec.json.decode(value)
-                return normalise_id(found)[:MAX_ID_LENGTH] if isinstance(found, str) and found.strip() else None
+                found = msgspec.json.decode(value, type=str | int | float | None)
+                return (normalise_id(str(found)) or "")[:MAX_ID_LENGTH] or None if found is not None else None
     except _UNREADABLE:
         pass
     return None

@@ -50,7 +50,7 @@ def is_shared_mac(mac: str) -> bool:
 
 def is_foreign_adapter(name: str | None) -> bool:
     """Return whether an adapter's name says that it is software, a dock or plugged in: its address moves."""
-    return bool(name) and _FOREIGN_ADAPTER.search(name) is not None
+    return name is not None and _FOREIGN_ADAPTER.search(name) is not None
 
 
 def mac_key(trusted: Iterable[str]) -> str | None:

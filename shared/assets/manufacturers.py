@@ -7,8 +7,10 @@ from typing import Final
 from shared.assets.data_lines import data_lines
 
 _FORMS: Final = frozenset(
-    "INC INCORPORATED CORP CORPORATION CO COMPANY LTD LIMITED LLC LP PLC GMBH AG SA SAS SPA BV NV AB OY KK PTE PTY "
-    "INTL COMPUTERS".split()
+    (
+        *("INC", "INCORPORATED", "CORP", "CORPORATION", "CO", "COMPANY", "LTD", "LIMITED", "LLC", "LP", "PLC"),
+        *("GMBH", "AG", "SA", "SAS", "SPA", "BV", "NV", "AB", "OY", "KK", "PTE", "PTY", "INTL", "COMPUTERS"),
+    )
 )
 _BETWEEN: Final = re.compile(r"[\s,.;()\[\]®™*_/\\-]+")
 

@@ -3,7 +3,7 @@
 The list of junk grows by evidence, and each entry says where it was seen; what holds for endless many is a rule.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container
 from typing import Final
 
 from shared.assets.data_lines import data_lines
@@ -37,11 +37,11 @@ def is_placeholder(sent: str) -> bool:
     return normalise_serial(sent) in _JUNK
 
 
-def is_junk_serial(normalised: str, names: Iterable[str | None] = ()) -> bool:
+def is_junk_serial(normalised: str, names: Container[str] = ()) -> bool:
     """Return whether a normalised serial tells no machine apart: it never matches.
 
     On the list; under four characters; one character over and over; a run of digits up or down; or one of `names`,
-    the product or model that the same device has, as sent.
+    the normalised product and model of the same device.
     """
     return (
         len(normalised) < _MIN_LENGTH
@@ -49,7 +49,7 @@ def is_junk_serial(normalised: str, names: Iterable[str | None] = ()) -> bool:
         or normalised.count(normalised[0]) == len(normalised)
         or normalised in _UP
         or normalised in _DOWN
-        or any(name and normalise_serial(name) == normalised for name in names)
+        or normalised in names
     )
 
 

@@ -11,7 +11,7 @@ Unknown members are ignored, as in every event. Ids are text here; nothing check
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import ClassVar, Final, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 from uuid import UUID, uuid4
 
 import msgspec
@@ -111,7 +111,7 @@ class DevicePageFetched(PageHeader, frozen=True, kw_only=True):
     sites: dict[str, str | None] = {}
 
 
-class NormalizedAsset(msgspec.Struct, frozen=True, kw_only=True):
+class NormalizedAsset(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One device as a canonical asset.
 
     `device_id` is in lower case. `content_hash` (32 hex characters) is the same exactly while nothing but moving
@@ -128,13 +128,17 @@ class NormalizedAsset(msgspec.Struct, frozen=True, kw_only=True):
     vendor: msgspec.Raw
 
 
-class Reject(msgspec.Struct, frozen=True, kw_only=True):
-    """One device that could not be mapped. `vendor` is what was sent, None where it is too large to carry."""
+NO_VENDOR: Final = msgspec.Raw(b"")
+"""Nothing at all: false, and left out of the JSON. (A raw member cannot be None as well.)"""
+
+
+class Reject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One device that could not be mapped. `vendor` is what was sent, empty (false) where it is too large to carry."""
 
     reason_code: str
     detail: str
     device_id: str | None = None
-    vendor: msgspec.Raw | None = None
+    vendor: msgspec.Raw = NO_VENDOR
 
 
 class AssetPageNormalized(PageHeader, frozen=True, kw_only=True):
@@ -195,7 +199,7 @@ def peek_bulk(body: bytes) -> Bulk[msgspec.Raw]:
 
 
 @cache
-def _decoder(data_type: type[D]) -> msgspec.json.Decoder[Bulk[D]]:
+def _decoder(data_type: type[BulkData]) -> msgspec.json.Decoder[Bulk[Any]]:
     return msgspec.json.Decoder(Bulk[data_type])  # type: ignore[valid-type]
 
 
@@ -205,7 +209,7 @@ def parse_bulk(body: bytes, data_type: type[D]) -> Bulk[D]:
     Raises BadMessage for anything that is not such an event, and UnknownEventVersion for another version of it.
     """
     try:
-        event = _decoder(data_type).decode(body)
+        event: Bulk[D] = _decoder(data_type).decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         # Another version or type may have another shape: say so instead of naming a member that is missing.
         _check(peek_bulk(body), data_type)
@@ -220,9 +224,7 @@ def _check(event: Bulk[T], data_type: type[BulkData]) -> None:
     if event.type != data_type.event_type:
         raise BadMessage(f"expected a {data_type.event_type} event, the body says type {event.type[:80]!r}")
     if event.dataversion != data_type.version:
-        raise UnknownEventVersion(
-            f"{data_type.event_type} of version {event.dataversion}; this build knows version {data_type.version}"
-        )
+        raise UnknownEventVersion(data_type.event_type, event.dataversion, data_type.version)
 
 
 def _where(error: Exception) -> str:

@@ -70,9 +70,12 @@ def _is_done(progress: asyncpg.Record | None) -> TypeGuard[asyncpg.Record]:
 async def _close(
     conn: Connection, run_id: UUID, progress: asyncpg.Record, *, source: str, accepted: bool = False
 ) -> tuple[Conclusion, Event[Any]]:
+    # The planner knows nothing of unnested arrays, and would compare each key with each device.
+    await conn.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
     balance = await _balance(conn, run_id, int(progress["devices"]))
     unseen = await conn.fetchrow(sql(__package__, "unseen"), run_id, progress["integration_id"])
     assert unseen is not None
+    await conn.execute("set local enable_nestloop = on")
     counted = Counted(
         kind=progress["kind"],
         scopes=progress["scopes"],
@@ -85,7 +88,7 @@ async def _close(
     )
     conclusion = conclude(counted, accepted=accepted)
     missing = archived = 0
-    if conclusion.judge:
+    if conclusion.judge and unseen["gone"]:
         judged = await conn.fetchrow(sql(__package__, "judge"), run_id, progress["integration_id"], RUNS_UNTIL_ARCHIVED)
         assert judged is not None
         missing, archived = judged["missing"], judged["archived"]

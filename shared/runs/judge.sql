@@ -1,15 +1,11 @@
 -- What a complete run did not see: active -> missing -> archived after $3 complete runs in a row. Never deleted.
-with seen as materialized (
-    select unnest(c.keys) as key from sync_chunks c join sync_pages p using (fetch_id) where c.run_id = $1
-),
-judged as (
+with judged as (
     update devices d
     set missed_runs = d.missed_runs + 1,
         state = case when d.missed_runs + 1 >= $3 then 'archived' else 'missing' end,
         last_seen_at = coalesce(d.last_seen_at, (select last_success_at from integrations where id = $2), d.changed_at),
         changed_at = now()
-    where d.integration_id = $2 and d.state <> 'archived'
-        and not exists (select from seen s where s.key = d.id)
+    where d.id = any($1::bigint[]) and d.integration_id = $2
     returning d.asset_id, d.state
 ),
 best as (

@@ -39,9 +39,7 @@ class Tenant:
         self, *ids: str, category: str = "all", kind: str = "company", method: str = "POST", **query: Any
     ) -> httpx.Response:
         url = f"{V2}/device/categories/{category}/endpoints"
-        return await self.client.request(
-            method, url, params=query, json={"resourceType": kind, "resources": list(ids)}
-        )
+        return await self.client.request(method, url, params=query, json={"resourceType": kind, "resources": list(ids)})
 
     async def sweep(self, *ids: str, category: str = "all", limit: int = 50, **query: Any) -> list[dict[str, Any]]:
         """Follow `Link` to the end and return every device with the ids of its group."""

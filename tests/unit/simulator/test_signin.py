@@ -91,4 +91,4 @@ async def test_without_a_token_there_is_nothing(tenant: Tenant) -> None:
     tenant.client.headers.pop("authorization")
     answer = await tenant.client.get(COMPANIES)
     assert (answer.status_code, isinstance(answer.json()["error"], list)) == (401, True)
-    assert httpx.codes.UNAUTHORIZED == (await tenant.client.get("/v1/rate_limits")).status_code
+    assert (await tenant.client.get("/v1/rate_limits")).status_code == httpx.codes.UNAUTHORIZED

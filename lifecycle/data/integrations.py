@@ -1,0 +1,99 @@
+"""Integrations as people and scripts see them."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from lifecycle.data.naming import PACKAGE
+from lifecycle.data.runs import Document, list_runs
+from lifecycle.data.words import ago
+from lifecycle.output import Output
+from shared.postgres import Connection, sql
+
+_PLAIN: Final = (
+    *("name", "region", "client_id", "credentials_version", "status", "reason_code", "reason", "next_action"),
+    *("next_sync_at", "last_success_at", "created_at", "parked"),
+)
+_SHOWN_RUNS: Final = 5
+_SHOWN_CHANGES: Final = 20
+COLUMNS: Final = ("name", "region", "status", "devices", "last success", "last attempt", "next sync", "id")
+
+
+async def list_integrations(
+    connection: Connection, account_id: UUID, integration_id: UUID | None = None
+) -> list[Document]:
+    """Those that need a person first, then by name."""
+    rows = await connection.fetch(sql(PACKAGE, "integrations"), account_id, integration_id)
+    return [_document(row) for row in rows]
+
+
+async def read_integration(connection: Connection, account_id: UUID, integration_id: UUID) -> Document:
+    """One integration with its last runs, its request budget and its changes."""
+    document = (await list_integrations(connection, account_id, integration_id))[0]
+    runs = await list_runs(connection, account_id, integration_id=integration_id, limit=_SHOWN_RUNS)
+    changes = await connection.fetch(
+        "select at, actor, action, before, after from audit_log"
+        " where object_kind = 'integration' and object_id = $1 and account_id = $2 order by at desc limit $3",
+        str(integration_id),
+        account_id,
+        _SHOWN_CHANGES,
+    )
+    budget = await connection.fetchrow(sql(PACKAGE, "budget"), integration_id)
+    assert budget is not None
+    return {**document, "requests": dict(budget), "runs": runs, "changes": [dict(row) for row in changes]}
+
+
+def table_row(document: Document) -> tuple[Any, ...]:
+    """The row of the list."""
+    last = document["last_run"]
+    return (
+        document["name"],
+        document["region"],
+        document["status"],
+        f"{document['devices']['active']:,}",
+        ago(document["last_success_at"]),
+        f"{last['status']} {ago(last['finished_at'] or last['requested_at'])}" if last else "none",
+        ago(document["next_sync_at"]) if document["next_sync_at"] and _works(document) else "",
+        document["integration_id"],
+    )
+
+
+def say_attention(out: Output, documents: list[Document]) -> None:
+    """A line for each integration that waits for a person: what is wrong and what to do."""
+    for document in documents:
+        last = document["last_run"]
+        if not _works(document):
+            out.message(
+                f"{document['name']}: {document['reason'] or document['status']}; {document['next_action'] or ''}"
+            )
+        elif last and last["status"] in {"needs_review", "failed", "partial"}:
+            out.message(
+                f"{document['name']}: last sync {last['status']}: {last['reason']}; {last['next_action'] or ''}"
+            )
+
+
+def needs_attention(document: Document) -> bool:
+    """Whether a person should look at it; a disabled one was switched off by one."""
+    last = document["last_run"]
+    return document["status"].startswith("paused") or bool(
+        last and last["status"] in {"needs_review", "failed", "partial"}
+    )
+
+
+def _works(document: Document) -> bool:
+    return document["status"] in {"never_synced", "active"}
+
+
+def _document(row: Any) -> Document:
+    last = None
+    if row["run_id"] is not None:
+        last = {
+            "run_id": row["run_id"],
+            **{name: row[f"run_{name}"] for name in ("status", "reason", "next_action", "requested_at", "finished_at")},
+        }
+    return {
+        "integration_id": row["id"],
+        **{name: row[name] for name in _PLAIN},
+        "sync_every_seconds": row["sync_every"].total_seconds(),
+        "devices": {name: row[name] for name in ("active", "missing", "archived")},
+        "last_run": last,
+    }

@@ -1,0 +1,1 @@
+"""The statements of the data commands, by name."""

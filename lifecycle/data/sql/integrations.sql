@@ -1,0 +1,24 @@
+-- Integrations as documents: those that need a person first.
+-- $1 account, $2 integration or null
+select i.*,
+    d.total - g.missing - g.archived as active, g.missing, g.archived,
+    (select count(*) from parked_messages p where p.integration_id = i.id and p.status = 'parked') as parked,
+    r.id as run_id, r.status as run_status, r.reason as run_reason, r.next_action as run_next_action,
+    r.requested_at as run_requested_at, r.finished_at as run_finished_at
+from integrations i
+left join lateral (
+    select * from sync_runs where integration_id = i.id order by requested_at desc limit 1
+) r on true
+cross join lateral (select count(*) as total from devices where integration_id = i.id) d
+cross join lateral (
+    select count(*) filter (where state = 'missing') as missing, count(*) filter (where state = 'archived') as archived
+    from devices where integration_id = i.id and state <> 'active'
+) g
+where i.account_id = $1 and i.status <> 'removed' and ($2::uuid is null or i.id = $2)
+order by
+    case
+        when i.status in ('paused_credentials', 'paused_quota') then 1
+        when r.status in ('needs_review', 'failed', 'partial') then 2
+        else 3
+    end,
+    lower(i.name)

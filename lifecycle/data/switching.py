@@ -1,0 +1,162 @@
+"""`integrations replace-credentials`, `enable`, `disable`, `remove` and `preflight`."""
+
+import sys
+from typing import Any
+from uuid import UUID
+
+from lifecycle.data.credentials import key_ring, read_credentials, warn_of_region
+from lifecycle.data.naming import FoundIntegration
+from lifecycle.data.probes import await_probe, request_probe, say_checks
+from lifecycle.data.publishing import SWEPT, change, publish
+from lifecycle.data.waiting import Waiting
+from lifecycle.exits import ExitCode, Refused
+from lifecycle.output import Output
+from lifecycle.session import Session
+from shared import outbox
+from shared.audit import Author
+from shared.integrations import changes, removal
+from shared.postgres import Connection
+
+
+async def replace(
+    session: Session,
+    out: Output,
+    integration: FoundIntegration,
+    *,
+    client_id: str,
+    secret_file: str | None,
+    waiting: Waiting | None,
+) -> ExitCode:
+    """Stores the new pair; with `waiting` it is tried before this returns."""
+    keys = key_ring(session)
+    credentials = read_credentials(client_id, secret_file)
+    region: str = await session.connection.fetchval("select region from integrations where id = $1", integration.id)
+    warn_of_region(out, region, client_id)
+
+    async def work(conn: Connection, who: Author) -> tuple[changes.Changed, UUID | None]:
+        changed = await changes.replace_credentials(conn, who, integration.id, credentials, keys)
+        if waiting is None:
+            return changed, None
+        probe_id, pending = await request_probe(conn, who, integration.id)
+        changed.pending.append(pending)
+        return changed, probe_id
+
+    changed, probe_id = await change(session, work)
+    if not await publish(session, changed.pending):
+        out.message(SWEPT)
+    document = _document(changed)
+    if waiting is None or probe_id is None:
+        _say(out, document, f"{changed.name} has new credentials; {_what_follows(changed.status)}")
+        return ExitCode.DONE
+    result = await await_probe(session, out, probe_id, waiting)
+    status = await session.connection.fetchval("select status from integrations where id = $1", integration.id)
+    code = say_checks(out, result)
+    _say(out, {**document, "status": status, "probe": result}, f"{changed.name} has new credentials and is {status}")
+    return code
+
+
+async def enable(session: Session, out: Output, integration: FoundIntegration) -> None:
+    """Switches it on; a catch-up sync follows."""
+    changed = await change(session, lambda conn, who: changes.enable(conn, who, integration.id))
+    if not await publish(session, changed.pending):
+        out.message(SWEPT)
+    did = "is enabled; a catch-up sync is queued" if changed.changed else "was enabled already"
+    _say(out, _document(changed), f"{changed.name} {did}")
+
+
+async def disable(session: Session, out: Output, integration: FoundIntegration) -> None:
+    """Switches it off; its data stays."""
+    changed = await change(session, lambda conn, who: changes.disable(conn, who, integration.id))
+    if not await publish(session, changed.pending):
+        out.message(SWEPT)
+    did = "is disabled; its data stays" if changed.changed else "was disabled already"
+    _say(
+        out,
+        _document(changed),
+        f"{changed.name} {did}; on again with: lifecycle integrations enable {integration.shell_name}",
+    )
+
+
+async def remove(session: Session, out: Output, integration: FoundIntegration, *, yes: bool) -> None:
+    """Removes it after a confirmation that shows what goes."""
+    counts = await removal.count_removal(session.connection, integration.id)
+    said = (
+        f"removing {integration.name} deletes {counts.devices:,} devices and {counts.assets:,} assets; "
+        f"{counts.kept_seen_elsewhere:,} assets stay because others see them, {counts.kept_edited:,} because a person "
+        "edited them"
+    )
+    if not yes:
+        _confirm(out, integration, said)
+    removed = await change(session, lambda conn, who: removal.remove(conn, who, integration.id))
+    if not await publish(session, removed.pending):
+        out.message(SWEPT)
+    document = {
+        "integration_id": removed.integration_id,
+        "name": removed.name,
+        "status": "removed",
+        "devices": removed.devices,
+        "assets": removed.assets,
+        "kept": removed.kept,
+    }
+    words = f"removed {removed.name}: {removed.devices:,} devices and {removed.assets:,} assets; {removed.kept:,} stay"
+    _say(out, document, words)
+
+
+async def preflight(session: Session, out: Output, integration: FoundIntegration, waiting: Waiting) -> ExitCode:
+    """Tries the stored key through the fetcher and prints what was found."""
+
+    async def work(conn: Connection, who: Author) -> tuple[UUID, outbox.Pending]:
+        return await request_probe(conn, who, integration.id)
+
+    probe_id, pending = await change(session, work)
+    if not await publish(session, [pending]):
+        out.message(SWEPT)
+    result = await await_probe(session, out, probe_id, waiting)
+    if out.json_wanted:
+        checks: list[Any] = result["checks"] if result else []
+        out.document(
+            {
+                "integration_id": integration.id,
+                "probe_id": probe_id,
+                "ok": result["ok"] if result else None,
+                "checks": checks,
+            }
+        )
+    return say_checks(out, result)
+
+
+def _confirm(out: Output, integration: FoundIntegration, said: str) -> None:
+    if not sys.stdin.isatty() or out.json_wanted:
+        raise Refused(f"not confirmed: {said}", "confirm it with --yes")
+    import typer  # noqa: PLC0415 - only for a prompt
+
+    out.errors.print(said, markup=False, highlight=False)
+    typed: str = typer.prompt(
+        f"type the name {integration.name} to remove it", default="", show_default=False, err=True
+    )
+    if typed.strip() != integration.name:
+        raise Refused("not confirmed: nothing was removed", "type the name as it is shown, or give --yes")
+
+
+def _document(changed: changes.Changed) -> dict[str, Any]:
+    return {
+        "integration_id": changed.integration_id,
+        "name": changed.name,
+        "status": changed.status,
+        "credentials_version": changed.credentials_version,
+        "changed": changed.changed,
+    }
+
+
+def _say(out: Output, document: dict[str, Any], text: str) -> None:
+    if out.json_wanted:
+        out.document(document)
+    out.message(text)
+
+
+def _what_follows(status: str) -> str:
+    if status == "paused_credentials":
+        return "they are tried now, and it goes on by itself where they work"
+    if status == "disabled":
+        return "it stays disabled"
+    return "its next request uses them"

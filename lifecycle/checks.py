@@ -11,8 +11,8 @@ from lifecycle.exits import Failure, failure_of
 from lifecycle.settings import CommandSettings
 from lifecycle.stack import debian, management
 from lifecycle.stack.binaries import find_postgres, find_rabbitmq, find_wheel_postgres, postgres_version
-from lifecycle.stack.containers import engine_answers
 from lifecycle.stack.control import running_state
+from lifecycle.stack.docker_engine import engine_answers
 from lifecycle.stack.layout import Layout
 from lifecycle.stack.ports import free_ports
 from lifecycle.stack.servers import without_password

@@ -17,17 +17,18 @@ from faststream import BaseMiddleware
 from shared import topology
 from shared.bus import Bus
 from shared.errors import BrokerUnavailable, HandlerTooSlow, Paused, PipelineError
+from shared.headers import (
+    ATTEMPT,
+    BROKER_HEADERS,
+    FIRST_FAILED_AT,
+    NEXT_ACTION,
+    REASON,
+    REASON_CODE,
+    TRACEBACK,
+)
 from shared.observability import metrics
 from shared.verdict import History, Hold, Park, Retry, RetryPolicy, Settle, decide
 
-ATTEMPT: Final = "x-attempt"
-FIRST_FAILED_AT: Final = "x-first-failed-at"
-REASON_CODE: Final = "x-reason-code"
-REASON: Final = "x-reason"
-NEXT_ACTION: Final = "x-next-action"
-TRACEBACK: Final = "x-traceback"
-# Republished copies must not carry the broker's own counters: 3.10 would go on counting from them.
-BROKER_HEADERS: Final = ("x-death", "x-first-death", "x-last-death", "x-delivery-count", "x-acquired-count")
 MAX_TRACEBACK_CHARACTERS: Final = 8000
 HOLD_SECONDS: Final = 1.0
 
@@ -46,6 +47,7 @@ class Store(Protocol):
 
     async def ping(self) -> bool:
         """True when a query works."""
+        ...
 
 
 @dataclass
@@ -55,7 +57,7 @@ class DeliveryRules:
     bus: Bus
     store: Store
     pause: Pause
-    policies: dict[str, RetryPolicy] = field(default_factory=dict)
+    policies: dict[str, RetryPolicy] = field(default_factory=dict[str, RetryPolicy])
     deadline: timedelta = timedelta(minutes=3)
 
     def __call__(self, msg: Any, *, context: Any) -> "DeliveryMiddleware":
@@ -88,8 +90,9 @@ class DeliveryMiddleware(BaseMiddleware[Any, Any]):
 
     async def _run(self, call_next: Callable[[Any], Awaitable[Any]], msg: Any) -> Any:
         seconds = self._rules.deadline.total_seconds()
+        scope = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds) as scope:
+            async with scope:
                 return await call_next(msg)
         except TimeoutError as error:
             if scope.expired():

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib import resources
@@ -66,7 +66,7 @@ async def open_pool(database_url: str, *, service: str, size: int = 8) -> Pool:
 
 
 @asynccontextmanager
-async def connection(pool: Pool) -> AsyncIterator[Connection]:
+async def connection(pool: Pool) -> AsyncGenerator[Connection]:
     """A connection for single statements."""
     try:
         async with pool.acquire(timeout=ACQUIRE_SECONDS) as conn:
@@ -78,7 +78,7 @@ async def connection(pool: Pool) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
-async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+async def transaction(pool: Pool) -> AsyncGenerator[Connection]:
     """A connection within a transaction. An unknown outcome of the commit is StoreUnavailable: repeat it."""
     async with connection(pool) as conn, conn.transaction():
         yield conn

@@ -8,7 +8,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -28,6 +28,7 @@ from starlette.routing import Route
 from shared.bus import Bus, publisher_broker
 from shared.delivery import DeliveryRules, Pause
 from shared.errors import BrokerUnavailable, PipelineError
+from shared.migrations import MigrationError, check_current
 from shared.observability import logs
 from shared.observability.health import BrokerLook, Health
 from shared.postgres import Pool, PoolStore, connection, open_pool
@@ -96,13 +97,15 @@ class Service:
         self.health = Health(self.name)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncGenerator[None]:
         """Connect, wire and consume; on leaving, finish the work in hand and close in reverse."""
         async with AsyncExitStack() as stack:
             pool = await open_pool(
                 self.settings.database_url.get_secret_value(), service=self.name, size=self.pool_size
             )
             stack.push_async_callback(pool.close)
+            async with connection(pool) as conn:
+                await check_current(conn)
             amqp_url = with_heartbeat(self.settings.amqp_url.get_secret_value())
             bus = await self._bus(amqp_url, stack)
             wiring = await self.wire(Wired(pool=pool, bus=bus, health=self.health, stack=stack))
@@ -185,7 +188,7 @@ def _register_checks(health: Health, amqp_url: str, pool: Pool, subscriptions: S
 
 
 @asynccontextmanager
-async def _running(loops: Sequence[Callable[[], Awaitable[None]]]) -> AsyncIterator[None]:
+async def _running(loops: Sequence[Callable[[], Awaitable[None]]]) -> AsyncGenerator[None]:
     tasks = [asyncio.ensure_future(loop()) for loop in loops]
     try:
         yield
@@ -213,8 +216,9 @@ def main(create_app: Callable[[], Service]) -> None:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(service.run())
-    except PipelineError as error:
-        log.error("can't start", action="start", reason=str(error), next_action=error.next_action)  # noqa: TRY400
+    except (PipelineError, MigrationError) as error:
+        next_action = getattr(error, "next_action", None)
+        log.error("can't start", action="start", reason=str(error), next_action=next_action)  # noqa: TRY400
         raise SystemExit(1) from None
 
 

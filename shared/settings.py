@@ -24,7 +24,7 @@ class SettingsError(Exception):
 class FileSettingsSource(EnvSettingsSource):
     """Reads a setting from the file that LIFECYCLE_<NAME>_FILE names, as container platforms mount secrets."""
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - its base's signature
         """The text of the file, less a last line end."""
         name = f"{PREFIX}{field_name.upper()}_FILE"
         path = os.environ.get(name)  # noqa: TID251 - this is the settings module
@@ -60,7 +60,7 @@ class ServiceSettings(BaseSettings):
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a directory, and we take files by name
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then …_FILE, then .env."""
         return init_settings, env_settings, FileSettingsSource(settings_cls), dotenv_settings

@@ -61,7 +61,7 @@ async def add_integration(
     client_secret_file: SecretOption = None,
     sync: SyncOption = True,
     wait: WaitOption = False,
-    timeout: TimeoutOption = None,
+    seconds: TimeoutOption = None,
     account: AccountOption = None,
 ) -> ExitCode:
     """Add an RMM and start its first sync.
@@ -85,7 +85,7 @@ async def add_integration(
             client_id=client_id,
             secret_file=client_secret_file,
             sync=sync,
-            waiting=Waiting(timeout) if wait else None,
+            waiting=Waiting(seconds) if wait else None,
         )
 
 
@@ -136,7 +136,7 @@ async def sync(
     company: CompanyOption = None,
     device: DeviceOption = None,
     wait: WaitOption = False,
-    timeout: TimeoutOption = None,
+    seconds: TimeoutOption = None,
     account: AccountOption = None,
 ) -> ExitCode:
     """Read the devices of an integration now; while a sync is going the request joins it.
@@ -156,7 +156,7 @@ async def sync(
     async with connect(account) as session:
         found = await find_integration(session, integration)
         wanted = await syncing.what_is_wanted(session, found, company, device)
-        waiting = Waiting(timeout) if wait else None
+        waiting = Waiting(seconds) if wait else None
         run, code = await syncing.sync(session, out, found, wanted, waiting=waiting)
     if out.json_wanted:
         out.document(run)
@@ -172,7 +172,7 @@ async def replace_credentials(
     client_id: ClientIdOption,
     client_secret_file: SecretOption = None,
     wait: WaitOption = False,
-    timeout: TimeoutOption = None,
+    seconds: TimeoutOption = None,
     account: AccountOption = None,
 ) -> ExitCode:
     """Store a new key; a paused integration goes on by itself where it works.
@@ -193,7 +193,7 @@ async def replace_credentials(
             await find_integration(session, integration),
             client_id=client_id,
             secret_file=client_secret_file,
-            waiting=Waiting(timeout) if wait else None,
+            waiting=Waiting(seconds) if wait else None,
         )
 
 
@@ -242,7 +242,7 @@ async def remove(
 
 
 async def preflight(
-    out: Output, integration: IdArgument, *, timeout: PatienceOption = 60.0, account: AccountOption = None
+    out: Output, integration: IdArgument, *, seconds: PatienceOption = 60.0, account: AccountOption = None
 ) -> ExitCode:
     """Try the stored key and say what it can do; changes nothing in the RMM.
 
@@ -257,4 +257,4 @@ async def preflight(
 
     async with connect(account) as session:
         found = await find_integration(session, integration)
-        return await switching.preflight(session, out, found, Waiting(timeout))
+        return await switching.preflight(session, out, found, Waiting(seconds))

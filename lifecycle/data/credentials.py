@@ -6,8 +6,8 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from lifecycle.data.settings import sealing_key_text
 from lifecycle.data.saying import warn
+from lifecycle.data.settings import sealing_key_text
 from lifecycle.exits import WrongUsage
 from lifecycle.output import Output
 from lifecycle.session import Session

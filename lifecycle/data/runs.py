@@ -1,8 +1,9 @@
 """Runs as people and scripts see them: one document for list, show and `--wait`."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
+
+import asyncpg
 
 from lifecycle.data.naming import PACKAGE
 from lifecycle.exits import ExitCode
@@ -34,7 +35,7 @@ async def read_run(connection: Connection, account_id: UUID, run_id: UUID) -> Do
     return run_document(row)
 
 
-def run_document(row: Mapping[str, Any]) -> Document:
+def run_document(row: asyncpg.Record) -> Document:
     """The document of a row of runs.sql; a run that goes shows what is recorded so far."""
     going = row["finished_at"] is None
     seen = row["listed"] if going else row["seen"]
@@ -69,4 +70,4 @@ def exit_code(run: Document) -> ExitCode:
 
 def covers(run: Document, kind: str, target: str | None) -> bool:
     """Whether a run that is going will read what another request wants."""
-    return run["kind"] == "full" or (run["kind"] == kind and run["target"] == target)
+    return bool(run["kind"] == "full" or (run["kind"] == kind and run["target"] == target))

@@ -13,7 +13,7 @@ import asyncpg
 from lifecycle.data.runs import OPEN, Document, read_run
 from lifecycle.exits import Unreachable
 from lifecycle.output import Output
-from lifecycle.session import Session, connect
+from lifecycle.session import Session
 from shared.postgres import Connection
 
 POLL_SECONDS: Final = 0.2

@@ -13,16 +13,9 @@ from lifecycle.settings import CommandSettings
 from lifecycle.stack import debian
 from lifecycle.stack.binaries import find_postgres, find_rabbitmq, find_wheel_postgres
 from lifecycle.stack.broker import LocalBroker
-from lifecycle.stack.containers import (
-    BROKER_IMAGE,
-    DATABASE_IMAGE,
-    ContainerBroker,
-    ContainerDatabase,
-    container_name,
-    engine_has,
-    kept_password,
-)
+from lifecycle.stack.containers import ContainerBroker, ContainerDatabase, kept_password
 from lifecycle.stack.database import LocalPostgres
+from lifecycle.stack.docker_engine import BROKER_IMAGE, DATABASE_IMAGE, container_name, engine_has
 from lifecycle.stack.given import GivenBroker, GivenDatabase
 from lifecycle.stack.layout import Layout
 from lifecycle.stack.servers import Broker, Database

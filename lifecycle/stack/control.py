@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lifecycle.exits import Failure, Refused, failure_with
 from lifecycle.settings import environment
-from lifecycle.stack.containers import remove_volumes
+from lifecycle.stack.docker_engine import remove_volumes
 from lifecycle.stack.layout import Layout, project_root, reachable
 from lifecycle.stack.plan import Plan
 from lifecycle.stack.processes import Child, ProcessId, Start, end, is_running, send, wait_gone

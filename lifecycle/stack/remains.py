@@ -2,7 +2,7 @@
 
 import asyncio
 
-from lifecycle.stack.containers import remove_container
+from lifecycle.stack.docker_engine import remove_container
 from lifecycle.stack.processes import ProcessId, end, is_running
 from lifecycle.stack.state import StackState
 

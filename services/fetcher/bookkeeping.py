@@ -13,8 +13,8 @@ from shared import outbox
 from shared.errors import IntegrationInactive, UnknownIntegration
 from shared.events.syncs import PageDue
 from shared.integrations.reading import WORKING
-from shared.rmm.companies import Company, Site
 from shared.postgres import Connection, Pool, connection, sql, transaction
+from shared.rmm.companies import Company, Site
 from shared.runs.closing import close_if_done
 from shared.runs.requests import Kind, request_run
 from shared.runs.scopes import fail_run, page_due, start_scopes

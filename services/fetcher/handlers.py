@@ -18,43 +18,77 @@ from shared.rmm.companies import Company, Site
 class Runs(Protocol):
     """The bookkeeping of runs."""
 
-    async def start_for(self, order: SyncOrder) -> RunStart | None: ...
+    async def start_for(self, order: SyncOrder) -> RunStart | None:
+        """The queued run of this order, or None when there is nothing to begin."""
+        ...
+
     async def begin(
         self, start: RunStart, companies: Sequence[Company], sites: Sequence[Site], scopes: Sequence[Scope]
-    ) -> None: ...
-    async def fail(self, run_id: UUID, *, reason_code: str, reason: str) -> None: ...
-    async def device_place(self, integration_id: UUID, device_id: str) -> tuple[str, str | None] | None: ...
-    async def page_task(self, due: PageDue) -> PageTask | None: ...
-    async def had_devices(self, task: PageTask) -> bool: ...
+    ) -> None:
+        """Store the scopes of a queued run and let the first of them list."""
+        ...
+
+    async def fail(self, run_id: UUID, *, reason_code: str, reason: str) -> None:
+        """End a run that can't begin."""
+        ...
+
+    async def device_place(self, integration_id: UUID, device_id: str) -> tuple[str, str | None] | None:
+        """Company and site of a device that we know."""
+        ...
+
+    async def page_task(self, due: PageDue) -> PageTask | None:
+        """What the due page needs, or None when it is nothing any more."""
+        ...
+
+    async def had_devices(self, task: PageTask) -> bool:
+        """Whether the scope's companies had active devices before."""
+        ...
+
     async def record_page(
         self, task: PageTask, fetch_id: UUID, *, devices: int, chunks: int, next_cursor: int | None
-    ) -> None: ...
-    async def split_scope(self, task: PageTask) -> None: ...
+    ) -> None:
+        """Record a page whose chunks are published."""
+        ...
+
+    async def split_scope(self, task: PageTask) -> None:
+        """One scope for each company of this one."""
+        ...
 
 
 class Devices(Protocol):
     """The RMM."""
 
-    async def listing(self, integration_id: UUID) -> Listing: ...
-    async def page(self, task: PageTask) -> FetchedPage: ...
+    async def listing(self, integration_id: UUID) -> Listing:
+        """Companies and sites."""
+        ...
+
+    async def page(self, task: PageTask) -> FetchedPage:
+        """One page of the task's scope."""
+        ...
 
 
 class Room(Protocol):
     """Whether the writer can take more."""
 
-    async def wait(self, integration_id: UUID) -> None: ...
+    async def wait(self, integration_id: UUID) -> None:
+        """Return when there is."""
+        ...
 
 
 class Chunks(Protocol):
     """Where fetched pages go."""
 
-    async def publish(self, task: PageTask, fetch_id: UUID, page: FetchedPage, correlation_id: str) -> int: ...
+    async def publish(self, task: PageTask, fetch_id: UUID, page: FetchedPage, correlation_id: str) -> int:
+        """Publish the chunks of a page, confirmed, and tell their number."""
+        ...
 
 
 class Probes(Protocol):
     """Trying credentials."""
 
-    async def run(self, order: ProbeOrder) -> None: ...
+    async def run(self, order: ProbeOrder) -> None:
+        """Try them, keep what was found, resume where they work."""
+        ...
 
 
 async def begin_sync(

@@ -33,7 +33,7 @@ class FetchedPage:
     """One page of devices, each still the vendor's bytes, and the observation number of its request."""
 
     observed_seq: int
-    groups: list[DeviceGroup] = field(default_factory=list)
+    groups: list[DeviceGroup] = field(default_factory=list[DeviceGroup])
     devices: int = 0
     next_cursor: int | None = None
     not_found: bool = False

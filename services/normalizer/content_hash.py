@@ -21,22 +21,20 @@ def without_stamps(vendor: bytes) -> bytes:
     """Return a device's JSON with the values of moving stamps cut out."""
     for mark in _MARKS:
         at = vendor.find(mark)
-        if at >= 0:
-            vendor = _cut(vendor, mark, at)
+        while at >= 0:
+            at += len(mark)
+            vendor = vendor[:at] + vendor[_value_end(vendor, at) :]
+            at = vendor.find(mark, at)
     return vendor
 
 
-def _cut(vendor: bytes, mark: bytes, at: int) -> bytes:
-    kept: list[bytes] = []
-    start = 0
-    while at >= 0:
-        at += len(mark)
-        kept.append(vendor[start:at])
-        value = _VALUE.match(vendor, at)
-        start = value.end() if value else at
-        at = vendor.find(mark, start)
-    kept.append(vendor[start:])
-    return b"".join(kept)
+def _value_end(vendor: bytes, at: int) -> int:
+    """Return where the value ends whose name ends at `at`, or `at` where no value follows."""
+    if vendor.startswith(b':"', at):
+        # A stamp has no escapes, and one that has is cut at the first quote: still the same for the same text.
+        return vendor.find(b'"', at + 2) + 1
+    value = _VALUE.match(vendor, at)
+    return value.end() if value else at
 
 
 def content_hash(asset: bytes, vendor: bytes) -> str:

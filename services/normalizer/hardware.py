@@ -92,6 +92,8 @@ def addresses_of(adapters: Sequence[Adapter], own: str | None) -> tuple[list[str
     What is left out of the second: adapters that are software, docks and plugs, and addresses that many machines have.
     The device's own address counts as its adapter is judged.
     """
+    if not adapters and not own:
+        return None, []
     found: set[str] = set()
     trusted: list[str] = []
     for adapter in adapters:

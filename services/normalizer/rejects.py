@@ -26,7 +26,7 @@ def reject(cause: CannotMap, vendor: bytes) -> Reject:
         reason_code=cause.reason_code,
         detail=cause.detail,
         device_id=find_device_id(vendor),
-        vendor=NO_VENDOR if cause.reason_code == "too_large" else msgspec.Raw(_as_text(vendor)),
+        vendor=NO_VENDOR if cause.reason_code == "too_large" else _as_json(vendor),
     )
 
 
@@ -45,6 +45,13 @@ def too_large_detail(size_bytes: int) -> str:
     return f"the device is {size_bytes:,} bytes of json, more than a message can carry"
 
 
-def _as_text(vendor: bytes) -> bytes:
-    """Return JSON that is UTF-8: what is broken in it is replaced, inside the string that it stands in."""
-    return vendor if vendor.isascii() else vendor.decode("utf-8", "replace").encode()
+def _as_json(vendor: bytes) -> msgspec.Raw:
+    """Return JSON that is UTF-8: what is broken in it is replaced, inside the string that it stands in.
+
+    What is no JSON at all would spoil the whole message, so it becomes nothing.
+    """
+    text = vendor if vendor.isascii() else vendor.decode("utf-8", "replace").encode()
+    try:
+        return msgspec.json.decode(text, type=msgspec.Raw).copy()
+    except (msgspec.MsgspecError, RecursionError):
+        return NO_VENDOR

@@ -4,10 +4,10 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from shared import delivery
+from shared import headers as names
 
 CRASH_LIMIT = "crash_limit"
 
@@ -34,27 +34,26 @@ class DeadMessage:
     @property
     def reason_code(self) -> str:
         """Why it is dead; the broker alone sends what reached the delivery limit."""
-        return str(self.headers.get(delivery.REASON_CODE) or CRASH_LIMIT)
+        return str(self.headers.get(names.REASON_CODE) or CRASH_LIMIT)
 
     @property
     def reason(self) -> str:
         """Why it is dead, in words."""
         return str(
-            self.headers.get(delivery.REASON) or "its consumer died or lost its connection each time it had the message"
+            self.headers.get(names.REASON) or "its consumer died or lost its connection each time it had the message"
         )
 
     @property
     def next_action(self) -> str:
         """What a person can do."""
         return str(
-            self.headers.get(delivery.NEXT_ACTION)
-            or "look at the service's log for what ended it, then retry the message"
+            self.headers.get(names.NEXT_ACTION) or "look at the service's log for what ended it, then retry the message"
         )
 
     @property
     def first_failed_at(self) -> datetime | None:
         """When it failed first, where that was said."""
-        value = self.headers.get(delivery.FIRST_FAILED_AT)
+        value = self.headers.get(names.FIRST_FAILED_AT)
         try:
             return datetime.fromisoformat(value) if isinstance(value, str) else None
         except ValueError:
@@ -63,7 +62,7 @@ class DeadMessage:
     @property
     def attempts(self) -> int:
         """How often it was tried, at least once."""
-        value = self.headers.get(delivery.ATTEMPT)
+        value = self.headers.get(names.ATTEMPT)
         return value if isinstance(value, int) and value > 0 else 1
 
 
@@ -90,7 +89,7 @@ def read_dead(
         event_type=_text(envelope.get("type")),
         event_id=_text(envelope.get("id")),
         account_id=as_uuid(envelope.get("accountid")),
-        data=data if isinstance(data, dict) else {},
+        data=cast("dict[str, Any]", data) if isinstance(data, dict) else {},
     )
 
 
@@ -99,7 +98,7 @@ def _object(body: bytes) -> dict[str, Any]:
         value = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return value if isinstance(value, dict) else {}
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _text(value: Any) -> str | None:

@@ -31,10 +31,10 @@ SAME: Final = "s"
 class Written:
     """What became of the devices of one chunk. keys and outcomes go together, one letter a device."""
 
-    keys: list[int] = field(default_factory=list)
-    outcomes: list[str] = field(default_factory=list)
-    created: list[UUID] = field(default_factory=list)
-    updated: list[UUID] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list[int])
+    outcomes: list[str] = field(default_factory=list[str])
+    created: list[UUID] = field(default_factory=list[UUID])
+    updated: list[UUID] = field(default_factory=list[UUID])
     rejected: int = 0
     repeated: int = 0
 
@@ -130,7 +130,8 @@ class PostgresAssets:
         new: list[Row] = []
         changed: list[Row] = []
         for answer in answers:
-            asset = sent[answer["n"] - 1]
+            place: int = answer["n"] - 1
+            asset = sent[place]
             if answer["id"] is None:
                 new.append(rows.new_row(asset))
             elif answer["same"] or answer["older"]:

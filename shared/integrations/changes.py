@@ -27,7 +27,7 @@ from shared.rmm.regions import Region
 from shared.runs.requests import request_run
 from shared.secrets import PublicKeyRing, SealInfo
 
-SECRET_FIELD: Final = "client_secret"
+SECRET_FIELD: Final = "client_secret"  # noqa: S105 - the name of a column
 MAX_NAME: Final = 100
 MAX_CREDENTIAL: Final = 4096
 

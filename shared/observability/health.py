@@ -29,7 +29,7 @@ class Health:
     """The registered checks of a service. A check returns None, or what is wrong and what to do."""
 
     service: str
-    checks: dict[str, Check] = field(default_factory=dict)
+    checks: dict[str, Check] = field(default_factory=dict[str, Check])
     started_at: float = field(default_factory=time.monotonic)
     stopping: bool = False
 

@@ -1,7 +1,7 @@
 """Opening an integration's line to its RMM: where it is, whose key, which budget, what was learnt of the tenant."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -52,7 +52,7 @@ class RmmAccess:
         self._cache = TokenCache()
 
     @asynccontextmanager
-    async def line(self, integration_id: UUID, *, working: bool = True) -> AsyncIterator[Line]:
+    async def line(self, integration_id: UUID, *, working: bool = True) -> AsyncGenerator[Line]:
         """Open the line of an integration; what was learnt of its tenant is kept on leaving.
 
         Raises UnknownIntegration, and IntegrationInactive unless `working` is False (a probe of paused credentials).

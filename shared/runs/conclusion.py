@@ -21,7 +21,7 @@ class Balance:
 
     @property
     def balances(self) -> bool:
-        """seen = created + updated + unchanged + rejected + repeated."""
+        """Seen = created + updated + unchanged + rejected + repeated."""
         return self.seen == self.created + self.updated + self.unchanged + self.rejected + self.repeated
 
 

@@ -1,0 +1,108 @@
+"""What any test may ask for: a vhost and a database of its own, and the things that talk to them.
+
+Nothing is started before a test asks for it; the unit and contract tests ask for none of it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+
+from tests.support.keys import Keys
+
+if TYPE_CHECKING:
+    from shared.bus import Bus
+    from shared.outbox import Outbox
+    from shared.postgres import Pool
+    from tests.support.servers import PrivateServers, TestServers
+
+# Drivers take a while to import, and the unit tests need none of them: imported where they are asked for.
+# ruff: noqa: PLC0415
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator["TestServers"]:
+    """The broker and the Postgres of this session, started by the first test that asks for them."""
+    from tests.support.servers import TestServers
+
+    made = TestServers(tmp_path_factory.mktemp("servers"))
+    asyncio.run(made.start())
+    yield made
+    asyncio.run(made.end())
+
+
+@pytest.fixture
+async def database_url(servers: "TestServers") -> AsyncIterator[str]:
+    """A database of this test, with all migrations applied and nothing in it."""
+    async with servers.database_for_a_test() as url:
+        yield url
+
+
+@pytest.fixture
+async def amqp_url(servers: "TestServers") -> AsyncIterator[str]:
+    """A vhost of this test, with every exchange and queue declared."""
+    async with servers.vhost_for_a_test() as url:
+        yield url
+
+
+@pytest.fixture
+async def settled_amqp_url(servers: "TestServers") -> AsyncIterator[str]:
+    """Like `amqp_url`, and old enough that a kill -9 of the broker loses nothing that it has confirmed."""
+    async with servers.vhost_for_a_test(settle=True) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def private_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator["PrivateServers"]:
+    """A second pair, for tests that kill and restart servers: nobody else uses it, and each leaves it running."""
+    from tests.support.servers import PrivateServers
+
+    made = PrivateServers(tmp_path_factory.mktemp("private-servers"))
+    asyncio.run(made.start())
+    yield made
+    asyncio.run(made.end())
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator["Pool"]:
+    """A pool of connections to this test's database."""
+    from shared.postgres import open_pool
+
+    opened = await open_pool(database_url, service="test")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def bus(amqp_url: str) -> AsyncIterator["Bus"]:
+    """A confirmed publisher on this test's vhost."""
+    from shared.bus import Bus, publisher_broker
+
+    broker = publisher_broker(amqp_url, "test")
+    await broker.start()
+    yield Bus(broker)
+    await broker.stop()
+
+
+@pytest.fixture
+def outbox(pool: "Pool", bus: "Bus") -> "Outbox":
+    """The outbox between the two."""
+    from shared.outbox import Outbox
+
+    return Outbox(pool, bus)
+
+
+@pytest.fixture
+def keys() -> "Keys":
+    """A key pair: services that open secrets get the private half, whoever adds an integration the public one."""
+    return Keys.new()
+
+
+@pytest.fixture
+async def account_id(database_url: str) -> UUID:
+    """The first account of this test's database."""
+    from lifecycle.accounts import ensure_first_account
+
+    return await ensure_first_account(database_url)

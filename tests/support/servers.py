@@ -1,0 +1,105 @@
+"""The broker and the Postgres of a test session, and what a test gets of them: a vhost and a database of its own.
+
+Started by the first test that asks, by the stack's own order: addresses in the environment, a Docker engine, the
+servers installed here. Where there is none the test fails and says so; nothing is ever skipped.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from lifecycle.settings import CommandSettings
+from lifecycle.stack.broker import LocalBroker
+from lifecycle.stack.database import LocalPostgres
+from lifecycle.stack.servers import Broker, Database
+from lifecycle.stack.throwaway import ThrowawayServers
+from shared.declaration import declare
+from shared.migrations import migrate
+
+
+class TestServers:
+    """A running pair with a migrated template; each database of a test is a copy of that, in a tenth of a second."""
+
+    __test__ = False
+
+    def __init__(self, folder: Path, settings: CommandSettings | None = None) -> None:
+        self._pair = ThrowawayServers(folder, settings)
+        # Unique on a given server too, where another session may run at the same time.
+        self._session = uuid4().hex[:8]
+        self._started = False
+
+    @property
+    def broker(self) -> Broker:
+        """The RabbitMQ of the session."""
+        return self._pair.broker
+
+    @property
+    def database(self) -> Database:
+        """The Postgres of the session."""
+        return self._pair.database
+
+    async def start(self) -> None:
+        """Start both and migrate the template; twice is nothing."""
+        if self._started:
+            return
+        await self._pair.start()
+        self._started = True
+        await migrate(await self.database.create_database(self._template))
+
+    async def end(self) -> None:
+        """Kill both; on given servers, drop what is ours."""
+        if not self._started:
+            return
+        if not self.database.processes():
+            await self.database.drop_database(self._template)
+        await self._pair.end()
+        self._started = False
+
+    @asynccontextmanager
+    async def database_for_a_test(self) -> AsyncIterator[str]:
+        """A migrated database, dropped afterwards with whoever is still connected to it."""
+        name = self._unique()
+        yield await self.database.create_database(name, self._template)
+        await self.database.drop_database(name)
+
+    @asynccontextmanager
+    async def vhost_for_a_test(self, *, settle: bool = False) -> AsyncIterator[str]:
+        """A vhost with our topology, deleted afterwards; `settle` waits until its queues survive a kill -9."""
+        name = self._unique()
+        url = await self.broker.create_vhost(name)
+        await declare(url, settle=settle)
+        yield url
+        await self.broker.delete_vhost(name)
+
+    @property
+    def _template(self) -> str:
+        return f"test_{self._session}_template"
+
+    def _unique(self) -> str:
+        return f"test_{self._session}_{uuid4().hex[:8]}"
+
+
+class PrivateServers(TestServers):
+    """A pair for one test that kills or restarts them, always from the programs installed on this machine.
+
+    Neither a given server nor a container would do: the first is somebody else's, and of a container that is
+    killed nothing stays.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, CommandSettings(amqp_url=None, database_url=None, docker=False))
+
+    @property
+    def broker(self) -> LocalBroker:
+        """The RabbitMQ of this test, which it may kill, stop and start."""
+        broker = super().broker
+        assert isinstance(broker, LocalBroker)
+        return broker
+
+    @property
+    def database(self) -> LocalPostgres:
+        """The Postgres of this test, which it may kill and restart."""
+        database = super().database
+        assert isinstance(database, LocalPostgres)
+        return database

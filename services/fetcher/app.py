@@ -96,7 +96,6 @@ def create_app(settings: FetcherSettings | None = None) -> Service:
         http = await wired.stack.enter_async_context(new_http_client())
         access = RmmAccess(wired.pool, http, settings)
         room = Room(wired.pool, own=settings.chunks_waiting_own, total=settings.chunks_waiting_all)
-        await room.listen(wired.stack)
         return Wiring(
             ports={
                 "runs": PostgresRuns(wired.pool, events, scopes_at_once=settings.scopes_at_once),
@@ -111,6 +110,7 @@ def create_app(settings: FetcherSettings | None = None) -> Service:
                 "probes": RmmProbes(wired.pool, events, access),
             },
             pause=PausingIntegrations(wired.pool, events, "fetcher"),
+            loops=(room.listen,),
         )
 
     # A page waits for the writer, the budget and the RMM, each for its own time.

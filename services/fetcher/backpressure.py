@@ -1,12 +1,12 @@
 """Backpressure, counted in Postgres: no request is spent on a page that nobody can take."""
 
 import asyncio
+import contextlib
 import time
-from contextlib import AsyncExitStack
 from typing import Any, Final
 from uuid import UUID
 
-from shared.errors import Transient
+from shared.errors import StoreUnavailable, Transient
 from shared.observability import metrics
 from shared.postgres import Pool, connection, sql
 
@@ -14,6 +14,7 @@ CHANNEL: Final = "lifecycle_chunk_written"
 # A notification can be lost with its connection; the count is the truth.
 LOOK_AGAIN_SECONDS: Final = 0.5
 WAIT_SECONDS: Final = 10.0
+LISTEN_AGAIN_SECONDS: Final = 1.0
 
 
 class WriterBehind(Transient):
@@ -34,10 +35,16 @@ class Room:
         self._total = total
         self._written = asyncio.Condition()
 
-    async def listen(self, stack: AsyncExitStack) -> None:
-        """Hear of written chunks on a connection of its own, until the stack closes."""
-        conn = await stack.enter_async_context(self._pool.acquire())
-        await conn.add_listener(CHANNEL, self._heard)
+    async def listen(self) -> None:
+        """Hear of written chunks on a connection of its own, and on another one when that is lost. Never ends."""
+        while True:
+            with contextlib.suppress(StoreUnavailable):
+                async with connection(self._pool) as conn:
+                    lost = asyncio.Event()
+                    conn.add_termination_listener(lambda _conn, lost=lost: lost.set())
+                    await conn.add_listener(CHANNEL, self._heard)
+                    await lost.wait()
+            await asyncio.sleep(LISTEN_AGAIN_SECONDS)
 
     def _heard(self, *_: Any) -> None:
         self._wake = asyncio.ensure_future(self._notify())

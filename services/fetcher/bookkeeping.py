@@ -84,7 +84,7 @@ class PostgresRuns:
                 reason = f"the integration is {status or 'not known'}"
                 pending = await _fail(conn, order.run_id, "cancelled", "integration_inactive", reason)
         await self._events.publish(*pending)
-        if status is None or status == "removed":
+        if status is None:
             raise UnknownIntegration(order.integration_id)
         raise IntegrationInactive(
             f"integration {order.integration_id} is {status}", integration_id=order.integration_id

@@ -5,13 +5,18 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+import stamina
+
 from services.fetcher.bookkeeping import PageTask
 from services.fetcher.rmm_devices import FetchedPage
 from shared.bus import Bus
+from shared.errors import BrokerUnavailable
 from shared.events.bulk import DeviceGroup, DevicePageFetched, encode_bulk, new_bulk, split_page
 from shared.rmm.pages import DeviceGroup as RmmGroup
 
 SOURCE: Final = "fetcher"
+# Below the handler's deadline; then the page is fetched anew.
+HOLD_SECONDS: Final = 60.0
 
 
 class BusChunks:
@@ -36,10 +41,16 @@ class BusChunks:
             for number, groups in enumerate(chunks)
         ]
         # Together: a confirm takes about a millisecond whether one or five messages wait for theirs.
-        async with asyncio.TaskGroup() as publishing:
-            for body in bodies:
-                publishing.create_task(self._bus.publish_body(DevicePageFetched.event_type, body, correlation_id))
+        await asyncio.gather(*(self._publish(body, correlation_id) for body in bodies))
         return len(chunks)
+
+    async def _publish(self, body: bytes, correlation_id: str) -> None:
+        # Again and again while the broker is away or blocked: the page in hand has cost a request.
+        async for attempt in stamina.retry_context(
+            on=BrokerUnavailable, attempts=None, timeout=HOLD_SECONDS, wait_initial=0.2, wait_max=5.0
+        ):
+            with attempt:
+                await self._bus.publish_body(DevicePageFetched.event_type, body, correlation_id)
 
 
 def _named(task: PageTask, group: RmmGroup) -> DeviceGroup:

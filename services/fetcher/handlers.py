@@ -145,7 +145,7 @@ async def fetch_page(
     if page.packing_refused:
         await runs.split_scope(task)
         return
-    if page.not_found and task.page_no == 0 and await runs.had_devices(task):
+    if page.not_found and task.page_no == 0 and task.device_id is None and await runs.had_devices(task):
         raise RmmAnswerUnreadable(
             f"the RMM says not found for companies {', '.join(task.company_ids)}, which had devices: doubted",
         )

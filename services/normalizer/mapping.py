@@ -147,30 +147,30 @@ def _asset(
         system.product,
     )
     site_id = home.site_id or normalise_id(device.site_upper or device.site_camel)
+    # By position, because 21 names cost a microsecond a device; in the order of the struct.
     return CanonicalAsset(
-        # Not known is not sent: it must not erase a type that another answer told.
-        asset_type=None if kind == "unknown" else kind,
-        company_id=home.company_id
+        None if kind == "unknown" else kind,  # not known is not sent: it must not erase a type told by another answer
+        home.company_id
         or normalise_id(device.company_upper or device.company_camel or device.client_upper or device.client_camel),
-        company_name=home.company_name,
-        site_id=site_id,
-        site_name=home.sites.get(site_id) if site_id else None,
-        name=clean(device.friendly_name) or clean(device.device_name) or clean(system.system_name),
-        manufacturer=machine.maker,
-        manufacturer_normalised=machine.maker_normalised,
-        model=machine.model,
-        serial_number=serial[0],
-        serial_normalised=serial[1],
-        operating_system=operating_system,
-        os_version=os_version,
-        processor=remembered_clean(device.processors[0].product) if device.processors else None,
-        memory_bytes=total_bytes(device.physical_memory) if device.physical_memory else None,
-        storage_bytes=total_bytes(device.drives) if device.drives else None,
-        mac_addresses=macs,
-        ip_address=ip_of(device.networks or (), device.ip_address),
-        agent_installed_at=instant(device.agent_installed),
-        purchase_date=sane_date(device.purchase_date),
-        warranty_expiration_date=sane_date(device.warranty_expiration_date),
+        home.company_name,
+        site_id,
+        home.sites.get(site_id) if site_id else None,
+        clean(device.friendly_name) or clean(device.device_name) or clean(system.system_name),
+        machine.maker,
+        machine.maker_normalised,
+        machine.model,
+        serial[0],
+        serial[1],
+        operating_system,
+        os_version,
+        remembered_clean(device.processors[0].product) if device.processors else None,
+        total_bytes(device.physical_memory) if device.physical_memory else None,
+        total_bytes(device.drives) if device.drives else None,
+        macs,
+        ip_of(device.networks or (), device.ip_address),
+        instant(device.agent_installed),
+        sane_date(device.purchase_date) if device.purchase_date else None,
+        sane_date(device.warranty_expiration_date) if device.warranty_expiration_date else None,
     )
 
 

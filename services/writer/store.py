@@ -11,6 +11,7 @@ from services.writer import rows
 from services.writer.matching import Apart, Candidate, Match, decide
 from services.writer.rows import Row
 from shared import outbox
+from shared.errors import StoreConflict
 from shared.events.bulk import AssetPageNormalized, NormalizedAsset
 from shared.events.envelope import new_event
 from shared.events.syncs import AssetsChanged
@@ -158,7 +159,7 @@ class PostgresAssets:
                 written.created.append(row["asset_id"])
             refused = [row for row in left if row.sent.device_id not in made]
             left = await self._settle(conn, page, refused, written) if refused else []
-        raise asyncpg.DeadlockDetectedError("claims kept changing")  # again_on_conflict starts over
+        raise StoreConflict(f"claims of devices of run {page.run_id} kept changing")
 
     async def _settle(self, conn: Connection, page: Page, refused: Sequence[Row], written: Written) -> list[Row]:
         """Link what matches; return what is to be inserted with fewer claims."""
@@ -195,18 +196,22 @@ class PostgresAssets:
         if not matched:
             return
         for row in await self._run(conn, "link_matched", page, matched):
-            written.add(row["id"], CREATED)
+            written.add(row["id"], UPDATED)
             written.updated.append(row["asset_id"])
 
     async def _run(self, conn: Connection, statement: str, page: Page, some: Sequence[Row]) -> list[asyncpg.Record]:
-        return await conn.fetch(
-            sql(_SQL, statement),
-            rows.as_json(some),
-            rows.vendors(some),
-            page.account_id,
-            page.integration_id,
-            page.observed_seq,
-        )
+        try:
+            return await conn.fetch(
+                sql(_SQL, statement),
+                rows.as_json(some),
+                rows.vendors(some),
+                page.account_id,
+                page.integration_id,
+                page.observed_seq,
+            )
+        except asyncpg.UniqueViolationError as error:
+            # Another writer linked one of these devices, or took a claim, since this transaction asked.
+            raise StoreConflict(f"a device of run {page.run_id} was written meanwhile") from error
 
     async def _keep_ambiguities(self, conn: Connection, page: Page, ambiguous: Sequence[tuple[Row, Apart]]) -> None:
         if not ambiguous:

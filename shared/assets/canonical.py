@@ -11,7 +11,7 @@ AssetType = Literal[
 ]  # fmt: skip
 
 
-class CanonicalAsset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class CanonicalAsset(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What one source says of one asset. A member that is None is left out of the JSON.
 
     Absent is not null: what a source did not send never erases a stored value, and no member is ever sent as null. A
@@ -19,6 +19,8 @@ class CanonicalAsset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     Text is trimmed and at most 512 characters; ids are in lower case; sizes are bytes; `agent_installed_at` is UTC;
     the two dates are calendar dates; `mac_addresses` are normalised, sorted and unique.
+
+    The order of the members is part of the mapping: it builds this by position, at a fifth of the cost.
     """
 
     asset_type: AssetType | None = None

@@ -33,11 +33,17 @@ class Integration:
 
 
 async def read_integration(pool: Pool, integration_id: UUID) -> Integration:
-    """The integration in whatever status. Raises UnknownIntegration where there is none, or it was removed."""
+    """The integration in whatever status but removed.
+
+    Raises UnknownIntegration where there never was one, and IntegrationInactive for a removed one: its messages are
+    settled as nothing.
+    """
     async with connection(pool) as conn:
         row = await conn.fetchrow(_READ, integration_id)
-    if row is None or row["status"] == "removed":
+    if row is None:
         raise UnknownIntegration(integration_id)
+    if row["status"] == "removed":
+        raise IntegrationInactive(f"integration {integration_id} is removed", integration_id=integration_id)
     return Integration(**dict(row))
 
 

@@ -61,6 +61,13 @@ def conclude(run: Counted, *, accepted: bool = False) -> Conclusion:
             reason=f"the balance sheet does not balance: {run.balance}",
             next_action="start a new sync; if it happens again, report it with the run's id",
         )
+    if run.kind == "device" and run.balance.seen == 0:
+        return Conclusion(
+            "failed",
+            reason_code="device_gone",
+            reason="the RMM no longer has the device",
+            next_action="run a full sync: it settles whether the device is gone",
+        )
     if run.kind == "full" and not accepted and (review := _review(run)):
         return review
     judge = run.kind == "full"

@@ -1,5 +1,6 @@
 """The stack on this machine, for real: servers that are killed and come back, and a stack that ends what it started."""
 
+import asyncio
 import json
 import os
 import signal
@@ -8,13 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import aio_pika
 import asyncpg
 import httpx
 import pytest
 
-from lifecycle.settings import CommandSettings
+from lifecycle.settings import CommandSettings, environment
 from lifecycle.stack.binaries import find_postgres, find_rabbitmq, find_wheel_postgres
 from lifecycle.stack.broker import LocalBroker
 from lifecycle.stack.control import purge
@@ -24,6 +26,9 @@ from lifecycle.stack.processes import Child, ProcessId, Start, end, identify, is
 from lifecycle.stack.service_process import ServiceProcess
 from lifecycle.stack.services import installed_services
 
+ROOT = Path(__file__).resolve().parents[2]
+NO_SERVICES = ",".join(f"{service.name}=0" for service in installed_services())
+SERVERS_ONLY = ("--no-simulator", "--scale", NO_SERVICES)
 QUORUM = {"x-queue-type": "quorum"}
 # Until then a kill -9 of a single node may lose what a new quorum queue has confirmed.
 QUEUE_AGE_SECONDS = 3.5
@@ -31,20 +36,32 @@ QUEUE_AGE_SECONDS = 3.5
 
 def python(program: str, folder: Path) -> Start:
     """A process that runs a line of Python."""
-    return Start((sys.executable, "-c", program), dict(os.environ), folder / "log", folder)
+    return Start((sys.executable, "-c", program), environment(), folder / "log", folder)
 
 
 async def eventually(condition: Callable[[], object], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
-        await _sleep()
+        await asyncio.sleep(0.05)
 
 
-async def _sleep() -> None:
-    import asyncio
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.1)
 
-    await asyncio.sleep(0.05)
+
+def ask_database(url: str, query: str) -> object:
+    async def ask() -> object:
+        connection = await asyncpg.connect(url)
+        try:
+            return await connection.fetchval(query)
+        finally:
+            await connection.close()
+
+    return asyncio.run(ask())
 
 
 @pytest.fixture
@@ -84,7 +101,8 @@ async def test_nothing_outlives_a_killed_parent(tmp_path: Path) -> None:
     program = (
         "import os, signal; from pathlib import Path; from lifecycle.stack.processes import Child, Start\n"
         "import sys\n"
-        "start = Start((sys.executable, '-c', 'import signal; signal.pause()'), dict(os.environ), Path('log2'), Path('.'))\n"
+        "words = (sys.executable, '-c', 'import signal; signal.pause()')\n"
+        "start = Start(words, dict(os.environ), Path('log2'), Path('.'))\n"
         "print(Child.start(start).pid, flush=True); signal.pause()"
     )
     parent = Child.start(python(program, tmp_path))
@@ -99,8 +117,6 @@ async def test_nothing_outlives_a_killed_parent(tmp_path: Path) -> None:
 
 
 async def test_a_service_that_ends_is_started_again_ever_more_slowly(tmp_path: Path) -> None:
-    import asyncio
-
     async def never() -> bool:
         return False
 
@@ -117,8 +133,6 @@ async def test_a_service_that_ends_is_started_again_ever_more_slowly(tmp_path: P
 
 
 async def test_a_killed_broker_comes_back_with_its_address_and_messages(layout: Layout) -> None:
-    import asyncio
-
     binaries = find_rabbitmq(CommandSettings().rabbitmq_bin)
     if binaries is None:
         pytest.skip("RabbitMQ is not installed on this machine, so none is started from here")
@@ -204,20 +218,32 @@ class Stack:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.environment = {**os.environ, "LIFECYCLE_LOCAL_DIR": str(folder / "local")}
+        self.environment = {**environment(), "LIFECYCLE_LOCAL_DIR": str(folder / "local")}
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "lifecycle", *words]
+        pipe, same = subprocess.PIPE, subprocess.STDOUT
+        return subprocess.Popen(command, env=self.environment, cwd=ROOT, stdout=pipe, stderr=same, text=True)
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "lifecycle", *words]
-        root = Path(__file__).resolve().parents[2]
         return subprocess.run(
-            command, env=self.environment, cwd=root, capture_output=True, text=True, timeout=240, check=False
+            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False
         )
 
-    def json(self, *words: str) -> list[dict[str, object]]:
+    def json(self, *words: str) -> Any:
         done = self.run(*words, "--json")
         assert done.returncode == 0, done.stdout + done.stderr
-        found: list[dict[str, object]] = json.loads(done.stdout)
+        return json.loads(done.stdout)
+
+    def state(self) -> dict[str, Any]:
+        path = self.folder / "local/stack.json"
+        found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
         return found
+
+    def processes(self) -> list[ProcessId]:
+        found = [identify(row["pid"]) for row in self.json("ps", "--all")]
+        return [process for process in found if process is not None]
 
 
 @pytest.fixture
@@ -227,7 +253,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     stack.run("down", "--purge")
 
 
-async def test_up_gives_a_ready_stack_that_mends_itself_and_down_ends_all_of_it(stack: Stack) -> None:
+def test_up_gives_a_ready_stack_that_mends_itself_and_down_ends_all_of_it(stack: Stack) -> None:
     up = stack.run("up", "--detach", "--json", "--scale", "writer=2", "--devices", "50", "--companies", "2")
     assert up.returncode == 0, up.stderr
     addresses = json.loads(up.stdout)
@@ -238,10 +264,10 @@ async def test_up_gives_a_ready_stack_that_mends_itself_and_down_ends_all_of_it(
     services = stack.json("ps")
     names = sorted(f"{row['service']} {row['replica']}" for row in services)
     assert names == sorted([*(f"{service.name} 1" for service in installed_services()), "writer 2"])
-    async with httpx.AsyncClient(trust_env=False) as client:
+    with httpx.Client(trust_env=False) as client:
         for row in services:
-            assert (await client.get(f"{row['health_url']}/ready")).status_code == 200
-        assert (await client.get(f"{services[0]['health_url']}".replace("/health", "/metrics"))).status_code == 200
+            assert client.get(f"{row['health_url']}/ready").status_code == 200
+            assert client.get(str(row["health_url"]).replace("/health", "/metrics")).status_code == 200
 
     # A second one changes nothing.
     assert stack.json("up", "--detach") == addresses
@@ -251,44 +277,34 @@ async def test_up_gives_a_ready_stack_that_mends_itself_and_down_ends_all_of_it(
     # Killed, it is started again, and ps knows the new pid.
     victim = services[0]
     os.kill(int(str(victim["pid"])), signal.SIGKILL)
-    await eventually(lambda: [r for r in stack.json("ps") if r["restarts"] == 1 and r["ready"]])
-    (again,) = [row for row in stack.json("ps") if row["restarts"] == 1]
+    wait_until(lambda: [row for row in stack.json("ps") if row["restarts"] and row["ready"]])
+    (again,) = [row for row in stack.json("ps") if row["restarts"]]
     assert (again["service"], again["health_url"]) == (victim["service"], victim["health_url"])
     assert again["pid"] != victim["pid"]
 
-    everything = [identify(int(str(row["pid"]))) for row in stack.json("ps", "--all")]
+    everything = stack.processes()
     assert stack.run("down").returncode == 0
-    assert not [process for process in everything if process is not None and is_running(process)]
+    assert not [process for process in everything if is_running(process)]
     assert stack.json("ps") == []
 
 
-async def test_what_a_killed_supervisor_leaves_is_ended_and_its_data_stay(stack: Stack) -> None:
-    first = json.loads(stack.run("up", "--detach", "--json", "--no-simulator").stdout)
-    everything = [identify(int(str(row["pid"]))) for row in stack.json("ps", "--all")]
-    state = json.loads((stack.folder / "local/stack.json").read_text())
-    connection = await asyncpg.connect(first["database_url"])
-    await connection.execute("create table kept ()")
-    await connection.close()
+def test_what_a_killed_supervisor_leaves_is_ended_and_its_data_stay(stack: Stack) -> None:
+    first = json.loads(stack.run("up", *SERVERS_ONLY, "--detach", "--json").stdout)
+    everything = stack.processes()
+    ask_database(first["database_url"], "create table kept ()")
 
-    os.kill(state["supervisor_pid"], signal.SIGKILL)
-    second = json.loads(stack.run("up", "--detach", "--json", "--no-simulator").stdout)
+    os.kill(stack.state()["supervisor_pid"], signal.SIGKILL)
+    second = json.loads(stack.run("up", *SERVERS_ONLY, "--detach", "--json").stdout)
 
     assert second["database_url"] == first["database_url"]
     assert second["amqp_url"] == first["amqp_url"]
-    assert not [process for process in everything if process is not None and is_running(process)]
-    connection = await asyncpg.connect(second["database_url"])
-    assert await connection.fetchval("select to_regclass('kept')") == "kept"
-    await connection.close()
+    assert not [process for process in everything if is_running(process)]
+    assert ask_database(second["database_url"], "select to_regclass('kept')") == "kept"
 
 
-async def test_in_front_ctrl_c_ends_it_cleanly(stack: Stack) -> None:
-    command = [sys.executable, "-m", "lifecycle", "up", "--no-simulator", "--scale", "writer=0"]
-    root = Path(__file__).resolve().parents[2]
-    front = subprocess.Popen(
-        command, env=stack.environment, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    await eventually(lambda: stack.run("env", "--json").returncode == 0, 60)
-    await eventually(lambda: '"phase": "ready"' in (stack.folder / "local/stack.json").read_text(), 60)
+def test_in_front_ctrl_c_ends_it_cleanly(stack: Stack) -> None:
+    front = stack.start("up", *SERVERS_ONLY)
+    wait_until(lambda: stack.state().get("phase") == "ready")
 
     front.send_signal(signal.SIGINT)
     shown, _ = front.communicate(timeout=90)
@@ -297,3 +313,20 @@ async def test_in_front_ctrl_c_ends_it_cleanly(stack: Stack) -> None:
     assert "everything is ready" in shown
     assert "Traceback" not in shown
     assert stack.json("ps") == []
+
+
+def test_servers_whose_addresses_are_given_are_used_and_left_alone(stack: Stack, tmp_path: Path) -> None:
+    other = Stack(tmp_path / "other")
+    try:
+        given = json.loads(other.run("up", *SERVERS_ONLY, "--detach", "--json").stdout)
+        for name in ("amqp_url", "database_url"):
+            stack.environment[f"LIFECYCLE_{name.upper()}"] = given[name]
+
+        assert stack.json("up", *SERVERS_ONLY, "--detach")["amqp_url"] == given["amqp_url"]
+        assert stack.processes() == []
+        assert stack.run("down", "--purge").returncode == 0
+
+        assert ask_database(given["database_url"], "select count(*) from accounts") == 1
+        assert other.run("topology", "check").returncode == 0
+    finally:
+        other.run("down", "--purge")

@@ -9,6 +9,7 @@ as it is, so that one command can be composed of others and a test can call it.
 
 import asyncio
 import inspect
+import textwrap
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Concatenate, ParamSpec
 
@@ -24,6 +25,7 @@ AccountOption = Annotated[
     str | None, typer.Option("--account", metavar="NAME_OR_ID", help="The account that is meant; `default` otherwise.")
 ]
 
+_EXAMPLES = ("    ", "lifecycle ", 'eval "')
 _COMMON = {
     "json_wanted": Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")],
     "no_color": Annotated[bool, typer.Option("--no-color", help="No colours, as with NO_COLOR.")],
@@ -66,6 +68,13 @@ def _describe(run: Callable[..., None], body: Callable[..., object]) -> None:
 
 
 def _help_text(docstring: str) -> str:
-    """The docstring as Typer wants it: a backspace keeps the lines of an indented paragraph, the examples."""
+    """The docstring as Typer wants it: a backspace keeps the lines of a paragraph of examples as they are.
+
+    Known by their first words too: where nothing but examples follows the first line, formatters take the indent away.
+    """
     paragraphs = inspect.cleandoc(docstring).split("\n\n")
-    return "\n\n".join(f"\b\n{one}" if one.startswith("    ") else one for one in paragraphs)
+    return "\n\n".join(_verbatim(one) if one.startswith(_EXAMPLES) else one for one in paragraphs)
+
+
+def _verbatim(paragraph: str) -> str:
+    return "\b\n" + textwrap.indent(textwrap.dedent(paragraph), "    ")

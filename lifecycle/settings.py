@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from shared.settings import FileSettingsSource
 
 
 class CommandSettings(BaseSettings):
@@ -14,6 +16,18 @@ class CommandSettings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="LIFECYCLE_", env_file=".env", extra="ignore", hide_input_in_errors=True, frozen=True
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic asks for it by name
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then `…_FILE`, then `.env`, as the services have it."""
+        return init_settings, env_settings, FileSettingsSource(settings_cls), dotenv_settings
 
     amqp_url: SecretStr | None = Field(default=None, description="Address of a RabbitMQ that is already running.")
     management_url: SecretStr | None = Field(default=None, description="Address of that RabbitMQ's management API.")

@@ -114,13 +114,11 @@ class DeliveryMiddleware(BaseMiddleware[Any, Any]):
                 log.info("integration stands still", action="settle", reason=str(error), code=error.code)
                 await self._rules.pause(error)
                 metrics.MESSAGES.labels(queue=queue, outcome="settled").inc()
-            case Retry(delay, attempts):
+            case Retry(delay, attempts, ages):
                 log.info("retrying later", action="retry", delay=delay, attempts=attempts, reason=str(error))
-                headers = _kept_headers(msg.headers) | {
-                    ATTEMPT: attempts,
-                    FIRST_FAILED_AT: (history.first_failed_at or datetime.now(UTC)).isoformat(),
-                    REASON_CODE: _code(error),
-                }
+                headers = _kept_headers(msg.headers) | {ATTEMPT: attempts, REASON_CODE: _code(error)}
+                if ages:
+                    headers[FIRST_FAILED_AT] = (history.first_failed_at or datetime.now(UTC)).isoformat()
                 await self._republish(topology.RETRY, topology.retry_key(delay, queue), msg, headers)
                 metrics.MESSAGES.labels(queue=queue, outcome="retried").inc()
             case Park() as park:
@@ -174,10 +172,12 @@ def _history(headers: dict[str, Any]) -> History:
     attempts = headers.get(ATTEMPT, 0)
     first = headers.get(FIRST_FAILED_AT)
     try:
-        return History(int(attempts) + 1, datetime.fromisoformat(first) if isinstance(first, str) else None)
-    except (TypeError, ValueError):
+        tried = max(int(attempts), 0) + 1
+        first_failed_at = datetime.fromisoformat(first) if isinstance(first, str) else None
+    except (TypeError, ValueError, OverflowError):
         # A stranger's header of the same name: start counting anew rather than refuse the message.
         return History(1, None)
+    return History(tried, first_failed_at if first_failed_at and first_failed_at.tzinfo else None)
 
 
 def _kept_headers(headers: dict[str, Any]) -> dict[str, Any]:

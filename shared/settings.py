@@ -8,9 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
+
+from shared.secrets import PrivateKeyRing
 
 PREFIX = "LIFECYCLE_"
 
@@ -31,16 +34,24 @@ class FileSettingsSource(EnvSettingsSource):
         if not path:
             return None, field_name, False
         try:
-            return Path(path).read_text(encoding="utf-8").strip("\r\n"), field_name, False
+            return Path(path).read_text(encoding="utf-8").strip("\r\n") or None, field_name, False
         except OSError as error:
             raise SettingsError(f"{name}: the file {path} can't be read ({error.strerror})") from None
+        except UnicodeDecodeError:
+            raise SettingsError(f"{name}: the file {path} is not text") from None
 
 
 class ServiceSettings(BaseSettings):
     """What every service needs."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        # An orchestrator's template leaves what is not set empty.
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     amqp_url: SecretStr = Field(description="broker, such as amqp://user:password@host:5672/vhost")
@@ -65,6 +76,16 @@ class ServiceSettings(BaseSettings):
         """Arguments, then the environment, then …_FILE, then .env."""
         return init_settings, env_settings, FileSettingsSource(settings_cls), dotenv_settings
 
+    @field_validator("amqp_url")
+    @classmethod
+    def _is_a_broker(cls, value: SecretStr) -> SecretStr:
+        return _with_scheme(value, "amqp", "amqps")
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_database(cls, value: SecretStr) -> SecretStr:
+        return _with_scheme(value, "postgresql", "postgres")
+
     @property
     def max_age(self) -> timedelta:
         """The age cap as a duration."""
@@ -86,6 +107,18 @@ class RmmSettings(ServiceSettings):
     rmm_companies_per_call: int = Field(default=4, ge=1, le=4, description="companies packed into one list request")
     rmm_timeout_seconds: float = Field(default=60.0, gt=0, description="deadline of one request to the RMM")
 
+    @field_validator("secret_keys")
+    @classmethod
+    def _are_keys(cls, value: SecretStr) -> SecretStr:
+        PrivateKeyRing.from_text(value)
+        return value
+
+
+def _with_scheme(value: SecretStr, *schemes: str) -> SecretStr:
+    if not value.get_secret_value().startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        raise ValueError(f"not an address that begins with {schemes[0]}://")
+    return value
+
 
 def load(settings_class: type[S], **given: Any) -> S:
     """Read the settings, or raise SettingsError with one line for each that is missing or nonsense."""
@@ -93,6 +126,9 @@ def load(settings_class: type[S], **given: Any) -> S:
         return settings_class(**given)
     except ValidationError as error:
         raise SettingsError(describe(error)) from None
+    except SourceError as error:
+        # pydantic-settings wraps whatever a source raises.
+        raise SettingsError(str(error.__cause__ or error)) from None
 
 
 def describe(error: ValidationError) -> str:

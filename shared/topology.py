@@ -59,9 +59,32 @@ FETCHER_SYNCS = WorkQueue("fetcher.syncs", ("integration.created", "sync.request
 FETCHER_PAGES = WorkQueue("fetcher.pages", ("sync.page_due",))
 FETCHER_PROBES = WorkQueue("fetcher.probes", ("integration.probe_due", "integration.credentials_replaced"))
 NORMALIZER_PAGES = WorkQueue("normalizer.pages", ("device.page_fetched",))
+FETCHER_DETAILS = WorkQueue("fetcher.details", ("sync.detail_due",))
 WRITER_PAGES = WorkQueue("writer.pages", ("asset.page_normalized",))
+WRITEBACK_EDITS = WorkQueue("writeback.edits", ("date.edited",))
+# What becomes of an integration is a wake-up too: its edits are held, or go on.
+WRITEBACK_PUSHES = WorkQueue(
+    "writeback.pushes",
+    (
+        "date.push_due",
+        "integration.resumed",
+        "integration.enabled",
+        "integration.credentials_replaced",
+        "integration.paused",
+        "integration.disabled",
+    ),
+)
 
-WORK_QUEUES = (FETCHER_SYNCS, FETCHER_PAGES, FETCHER_PROBES, NORMALIZER_PAGES, WRITER_PAGES)
+WORK_QUEUES = (
+    FETCHER_SYNCS,
+    FETCHER_PAGES,
+    FETCHER_PROBES,
+    FETCHER_DETAILS,
+    NORMALIZER_PAGES,
+    WRITER_PAGES,
+    WRITEBACK_EDITS,
+    WRITEBACK_PUSHES,
+)
 SERVICES = tuple(dict.fromkeys(queue.service for queue in WORK_QUEUES))
 EVENT_TYPES = (
     "integration.created",

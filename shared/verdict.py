@@ -34,10 +34,15 @@ class History:
 
 @dataclass(frozen=True)
 class Retry:
-    """Back to its own queue after the delay, with this many attempts behind it."""
+    """Back to its own queue after the delay, with this many attempts behind it.
+
+    ages: the wait makes the message older; one that is bounded by nothing does not, or the first real failure after
+    it would be the last.
+    """
 
     delay: str
     attempts: int
+    ages: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,8 @@ def _retry_or_park(error: Transient, history: History, policy: RetryPolicy, now:
     if not error.counts_as_attempt:
         if error.bounded_by_age and age > policy.max_age:
             return _gave_up(error, f"given up after {_words(age)}")
-        return Retry(topology.delay_for(error.retry_after or timedelta(seconds=5)), history.attempts - 1)
+        delay = topology.delay_for(error.retry_after or timedelta(seconds=5))
+        return Retry(delay, history.attempts - 1, ages=error.bounded_by_age)
     if history.attempts >= policy.max_attempts:
         return _gave_up(error, f"given up after {history.attempts} attempts")
     if age > policy.max_age:

@@ -5,21 +5,47 @@ Nothing is started before a test asks for it; the unit and contract tests ask fo
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 import pytest
-
-from tests.support.keys import Keys
 
 if TYPE_CHECKING:
     from shared.bus import Bus
     from shared.outbox import Outbox
     from shared.postgres import Pool
+    from tests.support.keys import Keys
+    from tests.support.pipelines import LoopPipeline, ProcessPipeline
+    from tests.support.rmm import Rmm
     from tests.support.servers import PrivateServers, TestServers
+    from tests.support.stage import Stage
 
 # Drivers take a while to import, and the unit tests need none of them: imported where they are asked for.
 # ruff: noqa: PLC0415
+
+
+class MakeRmm(Protocol):
+    """Starts a simulated RMM with the given settings; it ends with the test."""
+
+    async def __call__(self, **config: Any) -> "Rmm": ...
+
+
+class MakeLoopPipeline(Protocol):
+    """Starts services in the test's own loop; they stop with the test."""
+
+    async def __call__(
+        self, stage: "Stage", rmm: "Rmm", *services: str, replicas: int = 1, **settings: Any
+    ) -> "LoopPipeline": ...
+
+
+class MakeProcessPipeline(Protocol):
+    """Starts services as processes; they end with the test."""
+
+    async def __call__(
+        self, stage: "Stage", rmm: "Rmm", *services: str, replicas: int = 1, **settings: Any
+    ) -> "ProcessPipeline": ...
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +123,8 @@ def outbox(pool: "Pool", bus: "Bus") -> "Outbox":
 @pytest.fixture
 def keys() -> "Keys":
     """A key pair: services that open secrets get the private half, whoever adds an integration the public one."""
+    from tests.support.keys import Keys
+
     return Keys.new()
 
 
@@ -106,3 +134,76 @@ async def account_id(database_url: str) -> UUID:
     from lifecycle.accounts import ensure_first_account
 
     return await ensure_first_account(database_url)
+
+
+@pytest.fixture
+async def stage(servers: "TestServers") -> AsyncIterator["Stage"]:
+    """A vhost, a database, an account and keys of this test."""
+    from tests.support.stage import open_stage
+
+    async with open_stage(servers) as made:
+        yield made
+
+
+@pytest.fixture
+async def private_stage(private_servers: "PrivateServers") -> AsyncIterator["Stage"]:
+    """Like `stage`, on the pair of servers that the test may kill and restart."""
+    from tests.support.stage import open_stage
+
+    async with open_stage(private_servers, settle=True) as made:
+        yield made
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator["MakeRmm"]:
+    """Makes simulated RMMs: `rmm = await simulator(devices=400, companies=6)`."""
+    from tests.support.rmm import serve_rmm
+
+    async with AsyncExitStack() as stack:
+
+        async def make(**config: Any) -> "Rmm":
+            return await stack.enter_async_context(serve_rmm(**config))
+
+        yield make
+
+
+@pytest.fixture
+async def in_process() -> AsyncIterator["MakeLoopPipeline"]:
+    """Makes pipelines in the test's own loop: `await in_process(stage, rmm, "fetcher", rmm_page_size=20)`.
+
+    All services run where none is named; `replicas` is for each of them.
+    """
+    from tests.support.pipelines import LoopPipeline
+
+    made: list[LoopPipeline] = []
+
+    async def make(stage: "Stage", rmm: "Rmm", *services: str, replicas: int = 1, **settings: Any) -> LoopPipeline:
+        pipeline = LoopPipeline(stage, rmm.url, **settings)
+        made.append(pipeline)
+        await pipeline.start(*services, replicas=replicas)
+        return pipeline
+
+    yield make
+    for pipeline in made:
+        await pipeline.stop()
+
+
+@pytest.fixture
+async def pipeline(tmp_path: Path) -> AsyncIterator["MakeProcessPipeline"]:
+    """Makes pipelines of real processes: `await pipeline(stage, rmm, replicas=2, rmm_page_size=20)`.
+
+    Those that a test leaves running are killed at its end.
+    """
+    from tests.support.pipelines import ProcessPipeline
+
+    made: list[ProcessPipeline] = []
+
+    async def make(stage: "Stage", rmm: "Rmm", *services: str, replicas: int = 1, **settings: Any) -> ProcessPipeline:
+        started = ProcessPipeline(stage, rmm.url, tmp_path, **settings)
+        made.append(started)
+        await started.start(*services, replicas=replicas)
+        return started
+
+    yield make
+    for started in made:
+        await started.end()

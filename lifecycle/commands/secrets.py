@@ -1,4 +1,4 @@
-"""`secrets keygen`: the keys that credentials are sealed with."""
+"""`secrets keygen|deployment`: the keys that credentials are sealed with, and a deployment's passwords."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,7 @@ from lifecycle.exits import Refused
 from lifecycle.output import Output
 
 PrivateOption = Annotated[Path, typer.Option("--private", help="File for the private key; nobody else may read it.")]
+IntoOption = Annotated[Path, typer.Option("--into", help="Folder that gets a folder for each reader.")]
 PublicOption = Annotated[Path, typer.Option("--public", help="File for the public key.")]
 
 
@@ -17,7 +18,23 @@ def register(app: typer.Typer) -> None:
     """Adds the commands to the app."""
     group = typer.Typer(help="The keys that credentials are sealed with.", no_args_is_help=True)
     add(group, "keygen")(keygen)
+    add(group, "deployment")(deployment)
     app.add_typer(group, name="secrets")
+
+
+async def deployment(out: Output, *, into: IntoOption) -> None:
+    """Make the passwords, addresses and keys of a deployment, each where it is missing.
+
+    lifecycle secrets deployment --into /secrets
+
+    One folder for each reader: postgres, rabbitmq, services, private (fetcher and writeback only), public.
+    """
+    from lifecycle.deployment import make_secrets  # noqa: PLC0415 - `--help` is quick
+
+    made = [str(path) for path in make_secrets(into)]
+    if out.json_wanted:
+        out.document({"made": made})
+    out.message(f"made {len(made)} files" if made else "everything was there")
 
 
 async def keygen(out: Output, *, private: PrivateOption, public: PublicOption) -> None:

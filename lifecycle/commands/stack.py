@@ -184,15 +184,8 @@ async def _detach(out: Output, plan: Any) -> None:
     from lifecycle.stack import control  # noqa: PLC0415 - the same
 
     layout = stack_layout()
-    supervisor = control.start_supervisor(layout, plan)
-    try:
-        with out.progress("starting") as progress:
-            state = await control.await_ready(layout, supervisor.identity, progress.done)
-    except BaseException:
-        # Ctrl-C, or it failed: a half started stack helps nobody.
-        await supervisor.stop(60)
-        raise
-    supervisor.leave()
+    with out.progress("starting") as progress:
+        state = await control.start_detached(layout, plan, progress.done)
     _show_addresses(out, state)
 
 

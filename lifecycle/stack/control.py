@@ -22,6 +22,7 @@ _POLL_SECONDS = 0.1
 # have to be installed first.
 _UP_SECONDS = 1_800.0
 _DOWN_SECONDS = 120.0
+_HALF_STARTED_SECONDS = 60.0
 
 Say = Callable[[str], None]
 
@@ -38,6 +39,19 @@ def start_supervisor(layout: Layout, plan: Plan) -> Child:
     variables = {**environment(), "PYTHONUNBUFFERED": "1", "PYTHONPATH": _python_path()}
     start = Start(arguments, variables, layout.logs / "supervisor.log", Path.cwd(), parent_death=None)
     return Child.start(start)
+
+
+async def start_detached(layout: Layout, plan: Plan, say: Say) -> StackState:
+    """Starts a stack that outlives us and waits until it is ready; ends it again where it does not get there."""
+    supervisor = start_supervisor(layout, plan)
+    try:
+        state = await await_ready(layout, supervisor.identity, say)
+    except BaseException:
+        # Ctrl-C, or it failed: a half started stack helps nobody.
+        await supervisor.stop(_HALF_STARTED_SECONDS)
+        raise
+    supervisor.leave()
+    return state
 
 
 async def await_ready(layout: Layout, supervisor: ProcessId, say: Say) -> StackState:

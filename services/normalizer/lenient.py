@@ -1,5 +1,6 @@
 """Reading a device whose types are not what we expect: the slow way, which loses a member and never a device."""
 
+import contextlib
 import math
 from typing import Any, Final, cast
 
@@ -33,6 +34,24 @@ _MANY: Final[dict[str, type[msgspec.Struct]]] = {
 _INTEGERS: Final = frozenset({"size_bytes"})
 _FLAGS: Final = frozenset({"ip_enabled"})
 _TRUE: Final = frozenset({"true", "yes", "1"})
+
+
+_RAW_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def json_members(vendor: bytes) -> object:
+    """Read any JSON value; of an object's members those that no number can hold (1e999) are left out.
+
+    Raises msgspec.DecodeError, UnicodeDecodeError or RecursionError for what is no JSON that we can read.
+    """
+    try:
+        return msgspec.json.decode(vendor)
+    except msgspec.ValidationError:
+        found: dict[str, object] = {}
+        for name, value in _RAW_MEMBERS.decode(vendor).items():
+            with contextlib.suppress(msgspec.ValidationError):
+                found[name] = msgspec.json.decode(value)
+        return found
 
 
 def read_leniently(members: dict[str, Any]) -> Device:

@@ -1,5 +1,6 @@
 """The events: CloudEvents 1.0 in structured JSON, one module for each subject."""
 
+from shared.events.dates import DateEdited, DateWriteBackFailed, DateWrittenBack, PushDue
 from shared.events.envelope import Event, EventData, new_event, parse_event
 from shared.events.integrations import (
     CredentialsReplaced,
@@ -16,6 +17,9 @@ from shared.events.syncs import AssetsChanged, PageDue, SyncCompleted, SyncFaile
 __all__ = [
     "AssetsChanged",
     "CredentialsReplaced",
+    "DateEdited",
+    "DateWriteBackFailed",
+    "DateWrittenBack",
     "Event",
     "EventData",
     "IntegrationCreated",
@@ -26,6 +30,7 @@ __all__ = [
     "IntegrationResumed",
     "PageDue",
     "ProbeDue",
+    "PushDue",
     "SyncCompleted",
     "SyncFailed",
     "SyncRequested",

@@ -27,7 +27,10 @@ class Balance:
 
 @dataclass(frozen=True)
 class Counted:
-    """What is known of a run of which every scope ended and every chunk is settled."""
+    """What is known of a run of which every scope ended and every chunk is settled.
+
+    active_before: devices that stood, of the company alone where the run is of one company.
+    """
 
     kind: str
     scopes: int
@@ -67,6 +70,13 @@ def conclude(run: Counted, *, accepted: bool = False) -> Conclusion:
             reason_code="device_gone",
             reason="the RMM no longer has the device",
             next_action="run a full sync: it settles whether the device is gone",
+        )
+    if run.kind == "company" and run.balance.seen == 0 and run.active_before > 0:
+        return Conclusion(
+            "failed",
+            reason_code="saw_nothing",
+            reason=f"the RMM listed no device of the company, where {run.active_before} stood",
+            next_action="check the RMM, then run a full sync: it settles whether they are gone",
         )
     if run.kind == "full" and not accepted and (review := _review(run)):
         return review

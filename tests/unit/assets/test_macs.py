@@ -63,7 +63,8 @@ def test_software_and_plugged_adapters_are_known_by_name(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [None, "", "Intel(R) Ethernet I219-LM", "vmxnet3 Ethernet Adapter", "Microsoft Hyper-V Network Adapter", "eth0"]
+    "name",
+    [None, "", "Intel(R) Ethernet I219-LM", "vmxnet3 Ethernet Adapter", "Microsoft Hyper-V Network Adapter", "eth0"],
 )
 def test_a_machines_own_adapters_are_not(name: str | None) -> None:
     assert not is_foreign_adapter(name)

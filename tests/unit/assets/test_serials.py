@@ -70,6 +70,8 @@ def test_a_key_names_the_maker_too() -> None:
     assert serial_key(None, "Dell") is None
 
 
-@pytest.mark.parametrize(("serial", "maker"), [("A" * (MAX_KEY_PART + 1), "Dell"), ("A1B2C3", "D" * (MAX_KEY_PART + 1))])
+@pytest.mark.parametrize(
+    ("serial", "maker"), [("A" * (MAX_KEY_PART + 1), "Dell"), ("A1B2C3", "D" * (MAX_KEY_PART + 1))]
+)
 def test_nothing_absurdly_long_is_an_identity(serial: str, maker: str) -> None:
     assert serial_key(serial, maker) is None

@@ -37,6 +37,14 @@ def test_help_of_a_command_begins_with_examples_on_lines_of_their_own(capsys: py
     assert "lifecycle up --scale writer=2 --devices 5000" in lines
 
 
+@pytest.mark.parametrize("command", [("up",), ("down",), ("ps",), ("env",), ("migrate",), ("topology", "declare")])
+def test_examples_are_set_off_from_the_text(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run([*command, "--help"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith(f"      lifecycle {' '.join(command)}")]
+
+
 def test_a_typo_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["dwon"]) == ExitCode.USAGE
     assert "Did you mean 'down'?" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lifecycle.deployment import make_secrets
 from lifecycle.exits import Refused, WrongUsage
 from lifecycle.settings import CommandSettings
 from lifecycle.stack import debian
@@ -178,3 +179,28 @@ def test_a_policy_that_was_left_by_a_killed_installation_is_not_kept(tmp_path: P
         pass
 
     assert not policy.exists()
+
+
+def test_a_deployment_gets_secrets_that_fit_each_other_and_are_made_once(tmp_path: Path) -> None:
+    made = make_secrets(tmp_path)
+    before = {path: path.read_text() for path in made}
+
+    assert make_secrets(tmp_path) == []
+    assert {path: path.read_text() for path in made} == before
+    _, database_password = login_of((tmp_path / "services/database_url").read_text())
+    assert database_password == (tmp_path / "postgres/password").read_text()
+    _, broker_password = login_of((tmp_path / "services/amqp_url").read_text())
+    assert f"default_pass = {broker_password}\n" in (tmp_path / "rabbitmq/20-login.conf").read_text()
+    private = PrivateKeyRing.from_text((tmp_path / "private/secret-keys").read_text())
+    assert private.key_ids == PublicKeyRing.from_text((tmp_path / "public/sealing-key").read_text()).key_ids
+
+
+def test_addresses_may_come_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "url").write_text("amqp://from-a-file/\n")
+    monkeypatch.delenv("LIFECYCLE_AMQP_URL", raising=False)
+    monkeypatch.setenv("LIFECYCLE_AMQP_URL_FILE", str(tmp_path / "url"))
+
+    found = CommandSettings().amqp_url
+
+    assert found is not None
+    assert found.get_secret_value() == "amqp://from-a-file/"

@@ -1,0 +1,45 @@
+"""Where one test plays: a vhost and a database of its own, an account, keys, and the things that talk to them."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from lifecycle.accounts import ensure_first_account
+from shared.bus import Bus, publisher_broker
+from shared.outbox import Outbox
+from shared.postgres import Pool, open_pool
+from tests.support.keys import Keys
+from tests.support.servers import TestServers
+
+
+@dataclass(frozen=True)
+class Stage:
+    """All that a test and the services under test have in common."""
+
+    amqp_url: str
+    management_url: str = field(repr=False)
+    database_url: str
+    keys: Keys = field(repr=False)
+    account_id: UUID
+    pool: Pool
+    bus: Bus
+    outbox: Outbox
+
+
+@asynccontextmanager
+async def open_stage(servers: TestServers, *, settle: bool = False) -> AsyncIterator[Stage]:
+    """A stage on these servers; `settle` where the test will kill the broker."""
+    async with AsyncExitStack() as stack:
+        database_url = await stack.enter_async_context(servers.database_for_a_test())
+        amqp_url = await stack.enter_async_context(servers.vhost_for_a_test(settle=settle))
+        management_url = servers.broker.management_url
+        assert management_url is not None, "the tests need the broker's management API: set LIFECYCLE_MANAGEMENT_URL"
+        account_id = await ensure_first_account(database_url)
+        pool = await open_pool(database_url, service="test")
+        stack.push_async_callback(pool.close)
+        broker = publisher_broker(amqp_url, "test")
+        await broker.start()
+        stack.push_async_callback(broker.stop)
+        bus = Bus(broker)
+        yield Stage(amqp_url, management_url, database_url, Keys.new(), account_id, pool, bus, Outbox(pool, bus))

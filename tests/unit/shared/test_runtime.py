@@ -1,0 +1,45 @@
+"""What a service does with its broker's address."""
+
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.runtime import with_heartbeat
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("amqp://h", "amqp://h?heartbeat=10"),
+        ("amqp://u:p@h:5672/vhost", "amqp://u:p@h:5672/vhost?heartbeat=10"),
+        ("amqp://h/?connection_attempts=2", "amqp://h/?connection_attempts=2&heartbeat=10"),
+        ("amqp://h/?heartbeat=60", "amqp://h/?heartbeat=60"),
+        ("amqp://h/?a=1&heartbeat=60", "amqp://h/?a=1&heartbeat=60"),
+        ("amqps://u:heartbeat=1@h/v", "amqps://u:heartbeat=1@h/v?heartbeat=10"),
+        ("amqp://h/?no_heartbeat=1", "amqp://h/?no_heartbeat=1&heartbeat=10"),
+    ],
+)
+def test_a_heartbeat_is_added_unless_one_is_asked_for(url: str, expected: str) -> None:
+    assert with_heartbeat(url) == expected
+
+
+@given(
+    st.dictionaries(st.text("ab_", min_size=1, max_size=4), st.text("01x", min_size=1, max_size=3), max_size=3),
+    st.sampled_from(["", "/", "/vhost", "/%2Fa"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_everything_else_in_the_address_stays(query: dict[str, str], path: str) -> None:
+    asked = "&".join(f"{key}={value}" for key, value in query.items())
+    before = f"amqp://u:p@h:5672{path}{'?' if asked else ''}{asked}"
+    after = urlsplit(with_heartbeat(before))
+    assert dict(parse_qsl(after.query)) == query | {"heartbeat": "10"}
+    assert after._replace(query=asked).geturl() == urlsplit(before).geturl()
+
+
+@given(st.text("abc", max_size=4))
+@settings(max_examples=20, deadline=None)
+def test_adding_it_twice_is_adding_it_once(path: str) -> None:
+    once = with_heartbeat(f"amqp://h/{path}")
+    assert with_heartbeat(once) == once

@@ -200,7 +200,7 @@ async def _running(loops: Sequence[Callable[[], Awaitable[None]]]) -> AsyncGener
 
 def with_heartbeat(amqp_url: str) -> str:
     """The URL with a heartbeat of 10 s: the default of 60 s takes three minutes to see a dead link."""
-    if "heartbeat=" in amqp_url:
+    if any(part.startswith("heartbeat=") for part in amqp_url.partition("?")[2].split("&")):
         return amqp_url
     return f"{amqp_url}{'&' if '?' in amqp_url else '?'}heartbeat=10"
 

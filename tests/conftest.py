@@ -156,7 +156,10 @@ async def private_stage(private_servers: "PrivateServers") -> AsyncIterator["Sta
 
 @pytest.fixture
 async def simulator() -> AsyncIterator["MakeRmm"]:
-    """Makes simulated RMMs: `rmm = await simulator(devices=400, companies=6)`."""
+    """Makes simulated RMMs.
+
+    rmm = await simulator(devices=400, companies=6)
+    """
     from tests.support.rmm import serve_rmm
 
     async with AsyncExitStack() as stack:
@@ -169,7 +172,9 @@ async def simulator() -> AsyncIterator["MakeRmm"]:
 
 @pytest.fixture
 async def in_process() -> AsyncIterator["MakeLoopPipeline"]:
-    """Makes pipelines in the test's own loop: `await in_process(stage, rmm, "fetcher", rmm_page_size=20)`.
+    """Makes pipelines in the test's own loop.
+
+        flow = await in_process(stage, rmm, "fetcher", "writer", rmm_page_size=20)
 
     All services run where none is named; `replicas` is for each of them.
     """
@@ -190,7 +195,9 @@ async def in_process() -> AsyncIterator["MakeLoopPipeline"]:
 
 @pytest.fixture
 async def pipeline(tmp_path: Path) -> AsyncIterator["MakeProcessPipeline"]:
-    """Makes pipelines of real processes: `await pipeline(stage, rmm, replicas=2, rmm_page_size=20)`.
+    """Makes pipelines of real processes.
+
+        flow = await pipeline(stage, rmm, replicas=2, rmm_page_size=20)
 
     Those that a test leaves running are killed at its end.
     """

@@ -62,7 +62,7 @@ _MOBILE_OS: Final = _any_of(r"\bandroid\b", r"\bios\b", r"\bipados\b")
 _PERSONAL_OS: Final = _any_of(r"windows", r"mac ?os", r"darwin", r"os x", r"linux", r"ubuntu", r"chrome ?os", r"debian")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def asset_type(
     category: str,
     own_type: str | None,

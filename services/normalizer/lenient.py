@@ -2,6 +2,8 @@
 
 import contextlib
 import math
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Final, cast
 
 import msgspec
@@ -64,41 +66,47 @@ def read_leniently(members: dict[str, Any]) -> Device:
 
 def _device(members: dict[str, Any], *, nested: bool) -> Device:
     device = Device()
-    by_name = _by_name(members)
-    for field, name in zip(Device.__struct_fields__, Device.__struct_encode_fields__, strict=True):
-        found = by_name.get(name.lower())
-        if found is None:
-            continue
-        if field in OWN_CATEGORIES:
-            value: object = (
-                None if nested or not isinstance(found, dict) else _device(_members(cast("object", found)), nested=True)
-            )
-        elif field in _ONE:
-            value = _section(found, _ONE[field])
-        elif field in _MANY:
-            value = _sections(found, _MANY[field])
-        else:
-            value = _text(found)
-        setattr(device, field, value)
+    for field, candidates in _candidates(members, Device):
+        setattr(device, field, _first(_reading_of(field, nested=nested), candidates))
     return device
 
 
-def _by_name(members: dict[str, Any]) -> dict[str, Any]:
-    """Return the members by name in lower case; of several spellings the first that has a value."""
-    found: dict[str, Any] = {}
+def _reading_of(field: str, *, nested: bool) -> Callable[[object], object]:
+    if field in OWN_CATEGORIES:
+        return _nothing if nested else _own_values
+    if field in _ONE:
+        return partial(_section, kind=_ONE[field])
+    if field in _MANY:
+        return partial(_sections, kind=_MANY[field])
+    return _text
+
+
+def _nothing(_: object) -> None:
+    return None
+
+
+def _own_values(found: object) -> Device | None:
+    return _device(cast("dict[str, Any]", found), nested=True) if isinstance(found, dict) else None
+
+
+def _candidates(members: dict[str, Any], kind: type[msgspec.Struct]) -> Iterator[tuple[str, list[object]]]:
+    """Yield each field with the values that may be its: of its own spelling first, then of any other casing."""
+    by_name: dict[str, list[object]] = {}
     for name, value in members.items():
-        if found.get(name.lower()) is None:
-            found[name.lower()] = value
-    return found
+        by_name.setdefault(name.lower(), []).append(value)
+    for field, name in zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True):
+        found = by_name.get(name.lower())
+        if found:
+            yield field, [members[name], *found] if name in members else found
 
 
-def _members(value: object) -> dict[str, Any]:
-    return cast("dict[str, Any]", value)
+def _first(reading: Callable[[object], object], candidates: Iterable[object]) -> object:
+    return next((value for found in candidates if (value := reading(found)) is not None), None)
 
 
-def _sections(found: object, kind: type[msgspec.Struct]) -> list[msgspec.Struct]:
+def _sections(found: object, kind: type[msgspec.Struct]) -> list[msgspec.Struct] | None:
     items = cast("list[object]", found) if isinstance(found, list) else [found]
-    return [section for item in items if (section := _section(item, kind)) is not None]
+    return [section for item in items if (section := _section(item, kind)) is not None] or None
 
 
 def _section(found: object, kind: type[msgspec.Struct]) -> msgspec.Struct | None:
@@ -107,15 +115,9 @@ def _section(found: object, kind: type[msgspec.Struct]) -> msgspec.Struct | None
     if not isinstance(found, dict):
         return None
     section = kind()
-    by_name = _by_name(_members(cast("object", found)))
-    for field, name in zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True):
-        value = by_name.get(name.lower())
-        if field in _INTEGERS:
-            setattr(section, field, _integer(value))
-        elif field in _FLAGS:
-            setattr(section, field, _flag(value))
-        else:
-            setattr(section, field, _text(value))
+    for field, candidates in _candidates(cast("dict[str, Any]", found), kind):
+        reading = _integer if field in _INTEGERS else _flag if field in _FLAGS else _text
+        setattr(section, field, _first(reading, candidates))
     return section
 
 

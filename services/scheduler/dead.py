@@ -2,19 +2,24 @@
 
 import hashlib
 import json
+import math
+import re
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, cast
+from datetime import UTC, datetime
+from typing import Any, Final, cast
 from uuid import UUID
 
 from shared import headers as names
 
 CRASH_LIMIT = "crash_limit"
 
+# Postgres takes neither in a text, and a dead message that can't be stored would come back for ever.
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+
 
 @dataclass(frozen=True)
 class DeadMessage:
-    """A message from the dead queue, with what could be read of it."""
+    """A message from the dead queue, with what could be read of it: every member fits into its column."""
 
     queue: str
     message_id: str
@@ -31,39 +36,59 @@ class DeadMessage:
         """A UUID member of the data, or None."""
         return as_uuid(self.data.get(name))
 
+    def number_of(self, name: str, bits: int = 31) -> int | None:
+        """A whole number of the data that fits into `bits`, or None."""
+        value = self.data.get(name)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return value if whole and 0 <= value < 1 << bits else None
+
     @property
     def reason_code(self) -> str:
         """Why it is dead; the broker alone sends what reached the delivery limit."""
-        return str(self.headers.get(names.REASON_CODE) or CRASH_LIMIT)
+        return self._said(names.REASON_CODE) or CRASH_LIMIT
 
     @property
     def reason(self) -> str:
         """Why it is dead, in words."""
-        return str(
-            self.headers.get(names.REASON) or "its consumer died or lost its connection each time it had the message"
-        )
+        return self._said(names.REASON) or "its consumer died or lost its connection each time it had the message"
 
     @property
     def next_action(self) -> str:
         """What a person can do."""
-        return str(
-            self.headers.get(names.NEXT_ACTION) or "look at the service's log for what ended it, then retry the message"
-        )
+        return self._said(names.NEXT_ACTION) or "look at the service's log for what ended it, then retry the message"
+
+    @property
+    def traceback(self) -> str | None:
+        """The frames of a bug, where it was one."""
+        return self._said(names.TRACEBACK)
 
     @property
     def first_failed_at(self) -> datetime | None:
         """When it failed first, where that was said."""
         value = self.headers.get(names.FIRST_FAILED_AT)
         try:
-            return datetime.fromisoformat(value) if isinstance(value, str) else None
-        except ValueError:
+            at = datetime.fromisoformat(value) if isinstance(value, str) else None
+            return at.astimezone(UTC) if at and at.tzinfo else None
+        except (ValueError, OverflowError):
             return None
 
     @property
     def attempts(self) -> int:
         """How often it was tried, at least once."""
         value = self.headers.get(names.ATTEMPT)
-        return value if isinstance(value, int) and value > 0 else 1
+        return int(value) if isinstance(value, int) and 0 < value < 1 << 31 else 1
+
+    @property
+    def headers_json(self) -> str:
+        """The headers as JSON that Postgres takes."""
+        try:
+            return json.dumps(_plain(self.headers))
+        except RecursionError:
+            return "{}"
+
+    def _said(self, header: str) -> str | None:
+        value = self.headers.get(header)
+        return _storable(str(value)) if value else None
 
 
 def read_dead(
@@ -79,13 +104,13 @@ def read_dead(
     envelope = _object(body)
     data = envelope.get("data")
     return DeadMessage(
-        queue=routing_key,
+        queue=_storable(routing_key),
         # A foreign publisher may have given none: the same body in the same queue is then the same message.
-        message_id=message_id or hashlib.sha256(body).hexdigest(),
+        message_id=_storable(message_id or hashlib.sha256(body).hexdigest()),
         body=body,
-        content_type=content_type,
+        content_type=_text(content_type),
         headers=headers,
-        correlation_id=_text(envelope.get("correlationid")) or correlation_id,
+        correlation_id=_text(envelope.get("correlationid")) or _text(correlation_id),
         event_type=_text(envelope.get("type")),
         event_id=_text(envelope.get("id")),
         account_id=as_uuid(envelope.get("accountid")),
@@ -102,7 +127,26 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str | None:
-    return value[:200] if isinstance(value, str) else None
+    return _storable(value[:200]) if isinstance(value, str) else None
+
+
+def _storable(text: str) -> str:
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _plain(value: Any) -> Any:
+    """A header's value as JSON knows it; times, bytes and what is no number become text."""
+    match value:
+        case dict():
+            return {_storable(str(key)): _plain(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case None | bool() | int():
+            return value
+        case float() if math.isfinite(value):
+            return value
+        case _:
+            return _storable(str(value) if not isinstance(value, bytes) else repr(value))
 
 
 def as_uuid(value: Any) -> UUID | None:

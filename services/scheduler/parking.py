@@ -3,8 +3,7 @@
 One transaction: a message that is kept has had its consequence, and the other way round.
 """
 
-import json
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid4
 
 from services.scheduler.dead import DeadMessage
@@ -55,7 +54,7 @@ class PostgresParking:
                 dead.attempts,
                 dead.first_failed_at,
                 dead.content_type,
-                json.dumps(dead.headers, default=str),
+                dead.headers_json,
                 dead.body,
             )
         )
@@ -73,8 +72,8 @@ class PostgresParking:
 
     async def _fail_scope(self, conn: Connection, dead: DeadMessage) -> tuple[UUID | None, list[outbox.Pending]]:
         scope_id = dead.id_of("scope_id")
-        page_no: Any = dead.data.get("page_no")
-        if scope_id is None or not isinstance(page_no, int):
+        page_no = dead.number_of("page_no")
+        if scope_id is None or page_no is None:
             return None, []
         run_id = await fail_scope(
             conn, scope_id, page_no, reason_code=dead.reason_code, reason=f"page {page_no + 1}: {dead.reason}"
@@ -85,8 +84,8 @@ class PostgresParking:
 
     async def _lose_chunk(self, conn: Connection, dead: DeadMessage) -> UUID | None:
         ids = [dead.id_of(name) for name in ("fetch_id", "run_id", "integration_id")]
-        chunk_no, seq = dead.data.get("chunk_no"), dead.data.get("observed_seq")
-        if None in ids or not isinstance(chunk_no, int) or not isinstance(seq, int):
+        chunk_no, seq = dead.number_of("chunk_no"), dead.number_of("observed_seq", bits=63)
+        if None in ids or chunk_no is None or seq is None:
             return None
         run_id: UUID | None = await conn.fetchval(sql(_SQL, "lose_chunk"), ids[0], chunk_no, ids[1], ids[2], seq)
         return run_id

@@ -1,5 +1,6 @@
 """Text from outside, fit to be stored."""
 
+import unicodedata
 from typing import Final
 
 MAX_TEXT: Final = 512
@@ -31,6 +32,4 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _joins(character: str) -> bool:
-    import unicodedata  # noqa: PLC0415 - only ever needed for absurd text
-
     return character == "\u200d" or unicodedata.category(character) in ("Mn", "Me", "Mc")

@@ -1,6 +1,5 @@
-"""What to do about one field of one device in the RMM, and how an edit stands when its pushes do."""
+"""What to do about one field of one device in the RMM: what it is to hold, and what a look there means."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final, Literal
@@ -11,9 +10,6 @@ from shared.dates.resolving import Resolution
 from shared.dates.sources import integration_source, may_be_written
 
 PushStatus = Literal["none", "waiting", "writing", "written", "unchanged", "failed", "held"]
-EditStatus = Literal[
-    "recorded", "superseded", "waiting", "writing", "written", "unchanged", "refused", "failed", "held"
-]  # fmt: skip
 
 MAX_AGE: Final = timedelta(hours=24)
 """A date that could not be written for so long, pauses not counted, is given up."""
@@ -60,25 +56,6 @@ def judge_read_back(wanted: date | None, before: Seen, seen: Seen) -> Literal["k
     if seen.readable and seen.value == wanted:
         return "kept"
     return "not_kept" if seen == before or seen.value is None else "changed"
-
-
-def edit_status(pushes: Iterable[PushStatus]) -> EditStatus:
-    """Tell how an edit stands: as the least finished of its pushes, and failed where one failed."""
-    there = set(pushes)
-    for status in _WORST_FIRST:
-        if status in there:
-            return status
-    return "recorded"
-
-
-_WORST_FIRST: Final[tuple[Literal["failed", "held", "writing", "waiting", "written", "unchanged"], ...]] = (
-    "failed",
-    "held",
-    "writing",
-    "waiting",
-    "written",
-    "unchanged",
-)
 
 
 def backoff(attempts: int) -> timedelta:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from shared import audit, outbox
 from shared.audit import Author
+from shared.date_ledger.forgetting import forget_integration
 from shared.events.envelope import new_event
 from shared.events.integrations import IntegrationRemoved
 from shared.integrations.changes import lock_integration
@@ -85,6 +86,7 @@ async def remove(conn: Connection, author: Author, integration_id: UUID) -> Remo
     )
     row = await conn.fetchrow(sql(__package__, "remove_links"), integration_id)
     assert row is not None
+    await forget_integration(conn, integration_id)
     for statement in _ERASE:
         await conn.execute(statement, integration_id)
     await conn.execute(_DISCARD, integration_id, author.actor)

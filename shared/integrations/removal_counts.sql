@@ -7,7 +7,8 @@ select
 from (
     select
         exists (select from devices o where o.asset_id = a.id and o.integration_id <> $1) as elsewhere,
-        coalesce(a.purchase_date_origin = 'manual' or a.warranty_expiration_date_origin = 'manual', false) as edited
+        exists (select from date_observations v
+            where v.asset_id = a.id and v.source = 'manual' and v.value is not null) as edited
     from assets a
     where a.id in (select asset_id from devices where integration_id = $1)
 ) linked

@@ -1,6 +1,6 @@
 -- Links go; so do assets that nobody else sees and nobody edited. What stays shows what is left: the best state of
--- the other links, and no date that came from here. A zero hash makes the next sync of the others write them anew,
--- because the columns may still hold what was observed here last.
+-- the other links, and no date that came from here (which one counts instead is computed after this). A zero hash
+-- makes the next sync of the others write them anew: the columns may still hold what was observed here last.
 with gone as (
     delete from devices where integration_id = $1 returning asset_id
 ),
@@ -12,7 +12,8 @@ touched as (
 deleted as (
     delete from assets a using touched t
     where a.id = t.id and not t.elsewhere
-        and not coalesce(a.purchase_date_origin = 'manual' or a.warranty_expiration_date_origin = 'manual', false)
+        and not exists (select from date_observations v
+            where v.asset_id = a.id and v.source = 'manual' and v.value is not null)
     returning a.id
 ),
 stay as (

@@ -17,11 +17,22 @@ QUIET_LOGGERS: Final = ("httpx", "httpcore", "aio_pika", "aiormq", "uvicorn.acce
 def redact(_logger: Any, _name: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Blank what may be a secret, by its key or by its shape."""
     for key, value in entry.items():
-        if SECRET_KEYS.search(key) and key != "token_count":
-            entry[key] = "[hidden]"
-        elif isinstance(value, str):
-            entry[key] = SECRET_TEXT.sub("[hidden]", value)
+        entry[key] = _redacted(key, value)
     return entry
+
+
+def _redacted(key: Any, value: Any) -> Any:
+    if isinstance(key, str) and SECRET_KEYS.search(key) and key != "token_count":
+        return "[hidden]"
+    match value:
+        case str():
+            return SECRET_TEXT.sub("[hidden]", value)
+        case dict():
+            return {inner: _redacted(inner, each) for inner, each in value.items()}
+        case list() | tuple():
+            return [_redacted(None, each) for each in value]
+        case _:
+            return value
 
 
 def configure(service: str, *, style: Literal["json", "text"], level: str = "INFO") -> None:

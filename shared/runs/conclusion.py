@@ -64,20 +64,8 @@ def conclude(run: Counted, *, accepted: bool = False) -> Conclusion:
             reason=f"the balance sheet does not balance: {run.balance}",
             next_action="start a new sync; if it happens again, report it with the run's id",
         )
-    if run.kind == "device" and run.balance.seen == 0:
-        return Conclusion(
-            "failed",
-            reason_code="device_gone",
-            reason="the RMM no longer has the device",
-            next_action="run a full sync: it settles whether the device is gone",
-        )
-    if run.kind == "company" and run.balance.seen == 0 and run.active_before > 0:
-        return Conclusion(
-            "failed",
-            reason_code="saw_nothing",
-            reason=f"the RMM listed no device of the company, where {run.active_before} stood",
-            next_action="check the RMM, then run a full sync: it settles whether they are gone",
-        )
+    if run.balance.seen == 0 and (empty := _narrow_and_empty(run)):
+        return empty
     if run.kind == "full" and not accepted and (review := _review(run)):
         return review
     judge = run.kind == "full"
@@ -90,6 +78,24 @@ def conclude(run: Counted, *, accepted: bool = False) -> Conclusion:
             next_action="look at the rejects of the run; the other devices are in",
         )
     return Conclusion("succeeded", judge=judge)
+
+
+def _narrow_and_empty(run: Counted) -> Conclusion | None:
+    if run.kind == "device":
+        return Conclusion(
+            "failed",
+            reason_code="device_gone",
+            reason="the RMM no longer has the device",
+            next_action="run a full sync: it settles whether the device is gone",
+        )
+    if run.kind == "company" and run.active_before > 0:
+        return Conclusion(
+            "failed",
+            reason_code="saw_nothing",
+            reason=f"the RMM listed no device of the company, where {run.active_before} stood",
+            next_action="check the RMM, then run a full sync: it settles whether they are gone",
+        )
+    return None
 
 
 def _incomplete(run: Counted) -> Conclusion:

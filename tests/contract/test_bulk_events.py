@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from services.normalizer.mapping import normalize_page
+from shared.assets.canonical import CanonicalAsset
 from shared.errors import BadMessage, UnknownEventVersion
 from shared.events import bulk, bulk_contract
 from shared.events.envelope import CONTENT_TYPE, parse_event
@@ -61,15 +62,9 @@ def test_structs_and_models_have_the_same_members_and_defaults(struct: Any, mode
 
 
 def test_the_published_asset_has_the_columns_that_the_mapping_makes() -> None:
-    assert {f.encode_name for f in msgspec.structs.fields(bulk_canonical())} == set(
+    assert {f.encode_name for f in msgspec.structs.fields(CanonicalAsset)} == set(
         bulk_contract.CanonicalAsset.model_fields
     )
-
-
-def bulk_canonical() -> Any:
-    from shared.assets.canonical import CanonicalAsset  # noqa: PLC0415 - beside the one test that needs it
-
-    return CanonicalAsset
 
 
 @pytest.mark.parametrize(("struct", "model"), FORMS)

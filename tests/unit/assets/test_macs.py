@@ -40,8 +40,8 @@ def test_any_text_is_an_address_or_nothing(sent: str) -> None:
 @pytest.mark.parametrize(
     "sent",
     [None, "", "1", "00:00:00:00:00:00", "FF:FF:FF:FF:FF:FF", "01:00:5e:00:00:01", "02:42:ac:11:00:02",
-     "00:00:00:00:00:00:00:e0", "a4:bb:6d:11:0c", "a4:bb-6d:11:0c:32", "a4:bb:6d:11:0c:3g", "a4bb.6d11.0c3", "not a mac",
-     "\u0661\u0662:00:00:00:00:01"],
+     "00:00:00:00:00:00:00:e0", "a4:bb:6d:11:0c", "a4:bb-6d:11:0c:32", "a4:bb:6d:11:0c:3g", "a4bb.6d11.0c3",
+     "not a mac", "\u0661\u0662:00:00:00:00:01"],
 )  # fmt: skip
 def test_what_tells_no_machine_is_refused(sent: str | None) -> None:
     assert normalise_mac(sent) is None

@@ -48,8 +48,8 @@ def test_every_entry_of_the_lists_says_why() -> None:
 
 @pytest.mark.parametrize(
     "serial",
-    ["", "0", "X1", "123", "0000000000", "FFFFFFFFFFFF", "XXXXXXX", "123456789", "0123456789", "1234567890", "9876543210",
-     "To be filled by O.E.M.", "Default string", "None", "System Serial Number", "N/A", "......"],
+    ["", "0", "X1", "123", "0000000000", "FFFFFFFFFFFF", "XXXXXXX", "123456789", "0123456789", "1234567890",
+     "9876543210", "To be filled by O.E.M.", "Default string", "None", "System Serial Number", "N/A", "......"],
 )  # fmt: skip
 def test_junk_tells_no_machine(serial: str) -> None:
     assert is_junk_serial(normalise_serial(serial))

@@ -15,7 +15,7 @@ from shared.dates.echo import (
     confirm,
     judge_pulled,
 )
-from shared.dates.pushing import Seen, edit_status, judge_read_back, plan_field, wish
+from shared.dates.pushing import Seen, judge_read_back, plan_field, wish
 from shared.dates.resolving import Observation, resolve
 
 A, B, C = date(2025, 1, 1), date(2026, 1, 1), date(2027, 1, 1)
@@ -104,11 +104,3 @@ def test_a_date_of_one_rmm_is_never_a_wish_for_another() -> None:
     assert wish(of_one, two) == "withdraw"
     assert wish(resolve("purchase_date", [Observation("lookup:x", A)]), two) == "set"
     assert wish(resolve("purchase_date", []), one) == "withdraw"
-
-
-def test_an_edit_stands_as_its_least_finished_push() -> None:
-    assert edit_status(["written", "held"]) == "held"
-    assert edit_status(["written", "failed", "waiting"]) == "failed"
-    assert edit_status(["written", "unchanged"]) == "written"
-    assert edit_status([]) == "recorded"
-    assert edit_status(["none"]) == "recorded"

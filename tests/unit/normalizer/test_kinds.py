@@ -17,8 +17,8 @@ LINUX = {"os": {"product": "Ubuntu 24.04.2 LTS", "type": "Linux"}}
 def kind(device: dict[str, Any], category: str = "platform") -> str:
     group = DeviceGroup(category=category, endpoints=[msgspec.Raw(json.dumps({"endpointID": "a"} | device).encode())])
     page = DevicePageFetched(
-        run_id="r", integration_id="i", account_id="a", scope_id="s", fetch_id="f", page_no=0, chunk_no=0, chunk_count=1,
-        observed_seq=1, fetched_at="", groups=[group],
+        run_id="r", integration_id="i", account_id="a", scope_id="s", fetch_id="f", page_no=0, chunk_no=0,
+        chunk_count=1, observed_seq=1, fetched_at="", groups=[group],
     )  # fmt: skip
     return json.loads(bytes(normalize_page(page).assets[0].asset)).get("asset_type", "absent")
 

@@ -23,8 +23,8 @@ ANY_JSON = st.recursive(
 )
 NAMES = st.sampled_from(list(Device.__struct_encode_fields__))
 PARTS = st.sampled_from(
-    ["manufacturer", "serialNumber", "product", "model", "version", "type", "sizeBytes", "ipEnabled", "ipv4", "macAddress",
-     "domainRole", "category", "systemName"]
+    ["manufacturer", "serialNumber", "product", "model", "version", "type", "sizeBytes", "ipEnabled", "ipv4",
+     "macAddress", "domainRole", "category", "systemName"]
 )  # fmt: skip
 SECTION = st.dictionaries(PARTS, ANY_JSON, max_size=4)
 ODD_DEVICES = st.dictionaries(NAMES, ANY_JSON | SECTION | st.lists(SECTION, max_size=3), max_size=8)

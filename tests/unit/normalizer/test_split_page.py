@@ -1,6 +1,7 @@
 """A page is cut between devices: nothing lost, nothing moved, each chunk within the cap."""
 
 import json
+from itertools import pairwise
 
 import msgspec
 from hypothesis import given
@@ -58,7 +59,7 @@ def test_every_chunk_is_within_the_cap_or_is_one_device(page: list[DeviceGroup])
 @given(groups())
 def test_no_two_neighbours_would_fit_into_one_chunk(page: list[DeviceGroup]) -> None:
     chunks = split_page(page, CAP)
-    for chunk, following in zip(chunks, chunks[1:], strict=False):
+    for chunk, following in pairwise(chunks):
         added = msgspec.json.encode(chunk), following[0].endpoints[0]
         overhead = DEVICE_OVERHEAD_BYTES * (len(flat(chunk)) + 1) + 400
         assert len(added[0]) + len(added[1]) + overhead > CAP

@@ -104,9 +104,7 @@ def test_what_is_wrong_is_named_by_its_place_and_never_quoted(changes: dict[str,
 
 
 def test_another_type_is_named_in_short() -> None:
-    assert refusal(foreign(type="x" * 5000)) == (
-        f"expected a sync.requested event, the body says type {'x' * 80!r}"
-    )
+    assert refusal(foreign(type="x" * 5000)) == (f"expected a sync.requested event, the body says type {'x' * 80!r}")
 
 
 @pytest.mark.parametrize("data", [{"integration_id": str(INTEGRATION)}, {"another": "shape"}, "no object", ...])

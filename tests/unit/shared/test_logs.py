@@ -17,7 +17,16 @@ def redacted(**entry: Any) -> str:
 
 @pytest.mark.parametrize(
     "key",
-    ["client_secret", "clientSecret", "SECRET", "access_token", "Authorization", "password", "db_password", "private_key"],
+    [
+        "client_secret",
+        "clientSecret",
+        "SECRET",
+        "access_token",
+        "Authorization",
+        "password",
+        "db_password",
+        "private_key",
+    ],
 )
 def test_what_is_called_a_secret_is_hidden(key: str) -> None:
     assert CANARY not in redacted(event="x", **{key: CANARY})
@@ -26,7 +35,7 @@ def test_what_is_called_a_secret_is_hidden(key: str) -> None:
 
 
 def test_a_secret_is_hidden_however_deep_it_lies() -> None:
-    assert CANARY not in redacted(request={"headers": [{"authorization": f"Bearer {CANARY}"}], "json": {"token": CANARY}})
+    assert CANARY not in redacted(request={"headers": [{"authorization": CANARY}], "json": {"token": CANARY}})
     assert CANARY not in redacted(calls=[(f"Bearer {CANARY}", {"url": f"https://me:{CANARY}@rmm/x"})])
 
 
@@ -46,8 +55,8 @@ def test_what_looks_like_a_secret_is_hidden_wherever_it_stands(text: str) -> Non
 
 
 def test_the_rest_of_a_line_stays_readable() -> None:
-    said = redact(None, "info", {"event": "no answer of amqp://me:x@broker:5672/vhost", "queue": "writer.pages", "n": 3})
-    assert said == {"event": "no answer of amqp://[hidden]@broker:5672/vhost", "queue": "writer.pages", "n": 3}
+    said = redact(None, "info", {"event": "lost amqp://me:x@broker:5672/vhost", "queue": "writer.pages", "n": 3})
+    assert said == {"event": "lost amqp://[hidden]@broker:5672/vhost", "queue": "writer.pages", "n": 3}
 
 
 def test_counting_tokens_is_no_secret() -> None:
@@ -57,9 +66,11 @@ def test_counting_tokens_is_no_secret() -> None:
 @given(
     st.recursive(
         st.none() | st.integers() | st.text(max_size=10) | st.binary(max_size=4) | st.floats(),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.tuples(inner)
-        | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.tuples(inner)
+            | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=3)
+        ),
         max_leaves=6,
     )
 )

@@ -19,15 +19,16 @@ words = st.text("abcdefghijklmnopqrstuvwxyz_0123456789", min_size=1, max_size=8)
 
 def matches(pattern: str, key: str) -> bool:
     """AMQP's topic rule: `*` is one word, `#` is any number of words."""
-    parts = [r"(\.[^.]*)*" if word == "#" else r"\.[^.]*" if word == "*" else re.escape(f".{word}")
-             for word in pattern.split(".")]
+    parts = [
+        r"(\.[^.]*)*" if word == "#" else r"\.[^.]*" if word == "*" else re.escape(f".{word}")
+        for word in pattern.split(".")
+    ]
     return re.fullmatch("".join(parts), f".{key}") is not None
 
 
 def reached(exchange: str, key: str) -> set[str]:
-    return {
-        queue.name for queue in QUEUES for where, pattern in queue.bindings if where == exchange and matches(pattern, key)
-    }
+    bindings = [(queue.name, pattern) for queue in QUEUES for where, pattern in queue.bindings if where == exchange]
+    return {name for name, pattern in bindings if matches(pattern, key)}
 
 
 @pytest.mark.parametrize(

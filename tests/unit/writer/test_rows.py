@@ -22,15 +22,6 @@ columns = st.dictionaries(
     texts | st.integers(0, 2**60) | st.lists(texts, max_size=3) | st.none(),
     max_size=5,
 )
-assets = st.builds(
-    lambda device_id, serial, mac, asset, vendor: sent(device_id, serial, mac, asset, vendor),
-    texts,
-    st.none() | texts,
-    st.none() | texts,
-    columns,
-    columns,
-)
-many = st.lists(assets, max_size=5)
 
 
 def sent(
@@ -46,8 +37,13 @@ def sent(
     )
 
 
+many = st.lists(
+    st.builds(sent, texts, serial=st.none() | texts, mac=st.none() | texts, asset=columns, vendor=columns), max_size=5
+)
+
+
 @given(many, st.booleans(), st.booleans())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_strings_come_back_as_they_were(some: list[NormalizedAsset], serial: bool, mac: bool) -> None:
     made = [Row(asset, ASSET_ID).with_claims(serial=serial, mac=mac) for asset in some]
     read = json.loads(rows.as_json(made))
@@ -69,7 +65,7 @@ def test_what_the_vendor_sent_goes_on_byte_for_byte(some: list[NormalizedAsset])
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 99)), max_size=12))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_folding_keeps_each_device_once_as_it_was_sent_last(pairs: list[tuple[str, int]]) -> None:
     folded, repeated = rows.fold(sent(device_id, asset={"memory_bytes": number}) for device_id, number in pairs)
     last = dict(pairs)

@@ -1,0 +1,90 @@
+"""Assets as a person reads them: a table, and one with all that is known of it."""
+
+import json
+from typing import Any, Final
+
+from lifecycle.data import words
+from lifecycle.data.assets import Document
+from lifecycle.data.pages import facts
+from lifecycle.output import Output
+
+COLUMNS: Final = ("name", "type", "make and model", "serial", "company", "purchased", "warranty ends", "state", "id")
+_GIB: Final = 1024**3
+
+
+def table_row(asset: Document) -> tuple[Any, ...]:
+    """The row of the list."""
+    day = words.today()
+    return (
+        asset["name"],
+        asset["asset_type"],
+        _make(asset),
+        asset["serial_number"],
+        asset["company_name"],
+        asset["purchase_date"],
+        words.day_in_words(asset["warranty_expiration_date"], day),
+        asset["state"],
+        asset["asset_id"],
+    )
+
+
+def show_asset(out: Output, asset: Document) -> None:
+    """Facts, dates with their origin, and the devices that are this asset."""
+    day = words.today()
+    facts(
+        out,
+        [
+            ("name", asset["name"]),
+            ("id", asset["asset_id"]),
+            ("state", asset["state"]),
+            ("type", asset["asset_type"]),
+            ("make and model", _make(asset)),
+            ("serial", asset["serial_number"]),
+            ("company", asset["company_name"] or asset["company_id"]),
+            ("site", asset["site_name"] or asset["site_id"]),
+            ("system", " ".join(filter(None, (asset["operating_system"], asset["os_version"])))),
+            ("processor", asset["processor"]),
+            ("memory", _size(asset["memory_bytes"])),
+            ("storage", _size(asset["storage_bytes"])),
+            ("mac addresses", ", ".join(asset["mac_addresses"] or [])),
+            ("ip address", asset["ip_address"]),
+            ("first seen", words.ago(asset["first_seen_at"])),
+            ("last seen", words.ago(asset["last_seen_at"])),
+            ("purchased", _date(asset, "purchase_date")),
+            ("age", None if asset["age"] is None else f"{asset['age']} years"),
+            ("warranty ends", _date(asset, "warranty_expiration_date")),
+            ("warranty", f"{asset['warranty_status']}, on {day}"),
+        ],
+    )
+    if not asset["devices"]:
+        return
+    out.text("")
+    rows = [
+        (one["integration"], one["device_id"], one["matched_by"], one["state"], words.ago(one["last_seen_at"]))
+        for one in asset["devices"]
+    ]
+    out.table(("integration", "device", "matched by", "state", "last seen"), rows)
+    for one in asset["devices"]:
+        out.text(f"\nas {one['integration']} sent it:")
+        out.text(json.dumps(one["vendor"], indent=2, ensure_ascii=False))
+
+
+def _make(asset: Document) -> str:
+    maker, model = asset["manufacturer_normalised"] or asset["manufacturer"] or "", asset["model"] or ""
+    # Many makers begin the model with their own name.
+    return model if model.lower().startswith(maker.lower()) else f"{maker} {model}".strip()
+
+
+def _date(asset: Document, field: str) -> str:
+    value = asset[field]
+    if value is None:
+        return "no source gives this date"
+    origin = asset[f"{field}_origin"] or "unknown origin"
+    if origin.startswith("integration:"):
+        names = {f"integration:{one['integration_id']}": one["integration"] for one in asset["devices"]}
+        origin = f"from {names.get(origin, origin)}"
+    return f"{words.day_in_words(value, words.today())}, {origin}"
+
+
+def _size(count: int | None) -> str | None:
+    return None if count is None else f"{count / _GIB:,.1f} GiB"

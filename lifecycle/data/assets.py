@@ -1,0 +1,122 @@
+"""Assets as people and scripts see them: filters, documents, and reading any number of them."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+import asyncpg
+
+from lifecycle.data.naming import PACKAGE, SHORTEST_PREFIX
+from lifecycle.data.words import today
+from lifecycle.exits import NotFound, WrongUsage
+from lifecycle.session import Session
+from shared.assets.dates import EXPIRING_DAYS, age, warranty_status
+from shared.assets.serials import normalise_serial
+from shared.postgres import sql
+
+State = Literal["active", "missing", "archived"]
+Warranty = Literal["expiring", "expired", "active", "unknown"]
+Document = dict[str, Any]
+
+PLAIN: Final = (
+    *("company_id", "company_name", "site_id", "site_name", "name", "asset_type", "manufacturer"),
+    *("manufacturer_normalised", "model", "serial_number", "serial_normalised", "operating_system", "os_version"),
+    *("processor", "memory_bytes", "storage_bytes", "mac_addresses", "ip_address", "agent_installed_at"),
+    *("purchase_date", "purchase_date_origin", "warranty_expiration_date", "warranty_expiration_date_origin"),
+)
+_PREFETCH: Final = 500
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which assets are meant; None takes all."""
+
+    integration_id: UUID | None = None
+    company: str | None = None
+    state: str | None = None
+    search: str | None = None
+    warranty: str | None = None
+    after: UUID | None = None
+    limit: int | None = None
+
+    def arguments(self, account_id: UUID, day: date) -> tuple[Any, ...]:
+        """What assets.sql takes."""
+        text = self.search.strip() if self.search else None
+        return (
+            account_id,
+            self.integration_id,
+            self.company.strip() if self.company else None,
+            self.state,
+            text or None,
+            normalise_serial(text) if text else None,
+            self.warranty,
+            day,
+            EXPIRING_DAYS,
+            self.after,
+            self.limit,
+        )
+
+
+async def read_assets(session: Session, wanted: Filter) -> AsyncGenerator[Document]:
+    """The assets one after the other, a few hundred at a time: memory stays flat however many there are."""
+    day = today()
+    async with session.connection.transaction(isolation="repeatable_read", readonly=True):
+        cursor = session.connection.cursor(
+            sql(PACKAGE, "assets"), *wanted.arguments(session.account_id, day), prefetch=_PREFETCH
+        )
+        async for row in cursor:
+            yield document_of(row, day)
+
+
+async def find_asset(session: Session, word: str) -> UUID:
+    """The asset of this id, start of an id, serial number or device id; raises `NotFound` and `WrongUsage`."""
+    text = word.strip()
+    rows = await session.connection.fetch(
+        sql(PACKAGE, "assets_named"), session.account_id, text, normalise_serial(text), SHORTEST_PREFIX
+    )
+    best = sorted({row["id"] for row in rows if row["rank"] == rows[0]["rank"]})
+    if not best:
+        raise NotFound(f"there is no asset {word!r}", f"look for it with: lifecycle assets list --search {text!r}")
+    if len(best) > 1:
+        raise WrongUsage(f"{word!r} means several assets: {', '.join(map(str, best))}", "give the id of one of them")
+    found: UUID = best[0]
+    return found
+
+
+async def read_asset(session: Session, asset_id: UUID) -> Document:
+    """One asset with what the vendor sent, as it was sent."""
+    row = await session.connection.fetchrow(sql(PACKAGE, "asset"), session.account_id, asset_id)
+    if row is None:
+        raise NotFound(f"there is no asset {asset_id}", "see them with: lifecycle assets list")
+    vendors = await session.connection.fetch(
+        "select integration_id, device_id, vendor from devices where asset_id = $1 order by id", asset_id
+    )
+    document = document_of(row, today())
+    by_link = {(str(one["integration_id"]), one["device_id"]): one["vendor"] for one in vendors}
+    devices = [
+        {**link, "vendor": by_link.get((link["integration_id"], link["device_id"]))} for link in document["devices"]
+    ]
+    return {**document, "devices": devices}
+
+
+def document_of(row: asyncpg.Record, day: date) -> Document:
+    """An asset with what is derived from its dates on `day`."""
+    return {
+        "asset_id": row["id"],
+        "state": row["state"],
+        **{name: row[name] for name in PLAIN},
+        "age": age(row["purchase_date"], day),
+        "warranty_status": warranty_status(row["warranty_expiration_date"], day),
+        "first_seen_at": row["first_seen_at"],
+        "last_seen_at": row["last_seen_at"],
+        "version": row["version"],
+        "devices": [_link(link) for link in row["links"]],
+    }
+
+
+def _link(link: Document) -> Document:
+    # Times inside JSON are text; everywhere else they are times.
+    times = {name: datetime.fromisoformat(link[name]) for name in ("first_seen_at", "last_seen_at") if link[name]}
+    return {**link, **times}

@@ -1,0 +1,15 @@
+-- Integrations with a push that is due and not claimed; or held, and what held it is over.
+select i.id as integration_id
+from integrations i
+left join date_settings s on s.integration_id = i.id
+where i.status in ('never_synced', 'active') and s.writing_paused_for is distinct from i.credentials_version
+    and (
+        exists (
+            select from date_pushes p
+            where p.integration_id = i.id and p.status in ('waiting', 'writing')
+                and p.next_try_at <= clock_timestamp()
+                and (p.leased_until is null or p.leased_until <= clock_timestamp())
+        )
+        or exists (select from date_pushes p where p.integration_id = i.id and p.status = 'held')
+    )
+limit $1

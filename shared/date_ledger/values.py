@@ -1,0 +1,93 @@
+"""The value of an asset's dates: read under its lock, computed by the rule, stored where it changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from shared.dates.calendar import FIELDS, DateField
+from shared.dates.replaying import Surroundings, surroundings
+from shared.dates.resolving import Observation, Resolution, resolve
+from shared.dates.sources import is_integration
+from shared.postgres import Connection, sql
+
+_LOCK: Final = """
+    select id, account_id, asset_type, version, purchase_date, purchase_date_origin, warranty_expiration_date,
+        warranty_expiration_date_origin
+    from assets where id = $1 for no key update
+"""
+_OBSERVED: Final = """
+    select field, source, value, excluded_at is not null as excluded, chosen_at is not null as chosen
+    from date_observations where asset_id = $1
+"""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """An asset as it stands, locked until the transaction ends. `stored` is value and origin by field."""
+
+    id: UUID
+    account_id: UUID
+    asset_type: str
+    version: int
+    stored: Mapping[DateField, tuple[date | None, str | None]]
+
+
+async def lock_asset(conn: Connection, asset_id: UUID) -> Asset | None:
+    """Lock an asset against every other change of its dates; None where there is none (any more)."""
+    row = await conn.fetchrow(_LOCK, asset_id)
+    if row is None:
+        return None
+    stored: dict[DateField, tuple[date | None, str | None]] = {
+        field: (row[field], row[f"{field}_origin"]) for field in FIELDS
+    }
+    return Asset(row["id"], row["account_id"], row["asset_type"], row["version"], stored)
+
+
+async def observations(conn: Connection, asset_id: UUID) -> dict[DateField, list[Observation]]:
+    """What each source says of each field."""
+    found: dict[DateField, list[Observation]] = {field: [] for field in FIELDS}
+    for row in await conn.fetch(_OBSERVED, asset_id):
+        found[row["field"]].append(
+            Observation(row["source"], row["value"], excluded=row["excluded"], chosen=row["chosen"])
+        )
+    return found
+
+
+async def store_values(conn: Connection, asset: Asset) -> dict[DateField, Resolution]:
+    """Compute both values anew and store them where they differ, as one new version of the asset."""
+    said = await observations(conn, asset.id)
+    resolved = {field: resolve(field, said[field]) for field in FIELDS}
+    if any((each.value, each.origin) != asset.stored[field] for field, each in resolved.items()):
+        arguments = [part for field in FIELDS for part in (resolved[field].value, resolved[field].origin)]
+        await conn.execute(sql(__package__, "store_values"), asset.id, *arguments)
+    return resolved
+
+
+def around(said: Mapping[DateField, list[Observation]]) -> Surroundings:
+    """What an edit that comes in now is to remember."""
+    return surroundings({field: [(each, is_integration(each.source)) for each in said[field]] for field in FIELDS})
+
+
+def around_to_json(kept: Surroundings) -> dict[str, Any]:
+    """The surroundings as the ledger keeps them."""
+    remote = {
+        field: {"source": each.source, "value": each.value and each.value.isoformat(), "chosen": each.chosen}
+        for field, each in kept.remote.items()
+    }
+    return {"remote": remote, "excluded": sorted(kept.excluded)}
+
+
+def around_from_json(kept: Any) -> Surroundings:
+    """The surroundings back from the ledger."""
+    remote: dict[DateField, Observation] = {}
+    for field in FIELDS:
+        each: Any = kept.get("remote", {}).get(field)
+        if each:
+            value: str | None = each["value"]
+            remote[field] = Observation(
+                str(each["source"]), date.fromisoformat(value) if value else None, chosen=bool(each["chosen"])
+            )
+    excluded: Any = kept.get("excluded", [])
+    return Surroundings(remote, frozenset((str(field), str(source)) for field, source in excluded))

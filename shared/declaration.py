@@ -12,7 +12,7 @@ from shared.errors import BrokerUnavailable, Permanent
 
 
 class TopologyMismatch(Permanent):
-    """A queue stands on the broker with other arguments than ours; arguments of a queue can't be changed."""
+    """A queue or exchange stands on the broker with other arguments than ours; those can't be changed."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,31 @@ async def declare(amqp_url: str, *, settle: bool = True) -> list[str]:
     """Declare everything that is missing and return the names of the queues that are new.
 
     Ends `topology.SETTLE_SECONDS` after the last new queue (a young quorum queue loses confirmed messages to a
-    kill -9). Doing it twice is nothing. Raises TopologyMismatch, naming the queue, where one has other arguments.
+    kill -9). Doing it twice is nothing. Raises TopologyMismatch, naming the queue or exchange that has other
+    arguments.
     """
     connection = await _connect(amqp_url)
     async with connection:
-        present = {finding.name for finding in await _findings(connection) if finding.present}
+        # By kind too: the dead exchange and the dead queue have the same name.
+        present = {each.name for each in await _findings(connection) if each.present and each.kind == "queue"}
         channel = await connection.channel()
         for name in topology.EXCHANGES:
-            await channel.declare_exchange(name, aio_pika.ExchangeType.TOPIC, durable=True)
+            await _declare_exchange(channel, name)
         for queue in topology.queues():
             await _declare_queue(channel, queue)
     new = [queue.name for queue in topology.queues() if queue.name not in present]
     if new and settle:
         await asyncio.sleep(topology.SETTLE_SECONDS)
     return new
+
+
+async def _declare_exchange(channel: AbstractChannel, name: str) -> None:
+    try:
+        await channel.declare_exchange(name, aio_pika.ExchangeType.TOPIC, durable=True)
+    except ChannelPreconditionFailed as error:
+        raise TopologyMismatch(
+            f"exchange {name} stands on the broker as another kind than ours; delete it ({error.reason})"
+        ) from error
 
 
 async def _declare_queue(channel: AbstractChannel, queue: topology.Queue) -> None:

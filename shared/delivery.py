@@ -16,7 +16,7 @@ from faststream import BaseMiddleware
 
 from shared import topology
 from shared.bus import Bus
-from shared.errors import BrokerUnavailable, HandlerTooSlow, Paused, PipelineError
+from shared.errors import BrokerUnavailable, HandlerTooSlow, Paused, PipelineError, Transient
 from shared.headers import (
     ATTEMPT,
     BROKER_HEADERS,
@@ -103,16 +103,22 @@ class DeliveryMiddleware(BaseMiddleware[Any, Any]):
         """Carry out the verdict; False when the handler is to run again."""
         history = _history(msg.headers)
         policy = self._rules.policies.get(queue, RetryPolicy())
-        match decide(error, history, policy, datetime.now(UTC)):
+        verdict = decide(error, history, policy, datetime.now(UTC))
+        if queue == topology.DEAD_QUEUE:
+            # It has neither delays nor a dead side: retried it would be unroutable, parked it would circle.
+            if not isinstance(error, PipelineError):
+                log.error("bug", action="hold", exc_info=error)
+            verdict = Hold()
+        match verdict:
             case Hold():
-                log.warning("holding", action="hold", reason=str(error))
-                metrics.MESSAGES.labels(queue=queue, outcome="held").inc()
-                await self._until_back()
-                return False
+                return await self._hold(error, queue)
             case Settle():
                 assert isinstance(error, Paused)
                 log.info("integration stands still", action="settle", reason=str(error), code=error.code)
-                await self._rules.pause(error)
+                try:
+                    await self._rules.pause(error)
+                except Transient as trouble:
+                    return await self._hold(trouble, queue)
                 metrics.MESSAGES.labels(queue=queue, outcome="settled").inc()
             case Retry(delay, attempts, ages):
                 log.info("retrying later", action="retry", delay=delay, attempts=attempts, reason=str(error))
@@ -124,6 +130,12 @@ class DeliveryMiddleware(BaseMiddleware[Any, Any]):
             case Park() as park:
                 await self._park(park, error, queue, msg, history)
         return True
+
+    async def _hold(self, error: Exception, queue: str) -> bool:
+        log.warning("holding", action="hold", reason=str(error))
+        metrics.MESSAGES.labels(queue=queue, outcome="held").inc()
+        await self._until_back()
+        return False
 
     async def _park(self, park: Park, error: Exception, queue: str, msg: Any, history: History) -> None:
         if park.bug:

@@ -60,7 +60,8 @@ async def open_pool(database_url: str, *, service: str, size: int = 8) -> Pool:
             command_timeout=COMMAND_SECONDS,
             server_settings={"application_name": f"lifecycle-{service}"},
         )
-    except _DOWN as error:
+    except (*_DOWN, asyncpg.PostgresError) as error:
+        # A wrong password, or no such database: at start that is as good as none.
         raise StoreUnavailable(f"no connection to the database: {type(error).__name__}") from error
     return pool
 

@@ -39,8 +39,9 @@ class DeadMessage:
     def number_of(self, name: str, bits: int = 31) -> int | None:
         """A whole number of the data that fits into `bits`, or None."""
         value = self.data.get(name)
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return value if whole and 0 <= value < 1 << bits else None
+        if not isinstance(value, int) or isinstance(value, bool):
+            return None
+        return value if 0 <= value < 1 << bits else None
 
     @property
     def reason_code(self) -> str:

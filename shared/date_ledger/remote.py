@@ -55,7 +55,7 @@ async def observe_remote(
     )
     news: list[tuple[UUID, Pulled]] = []
     for row in found:
-        each = pulled[row["n"] - 1]
+        each = pulled[int(row["n"]) - 1]
         if judge_pulled(each.value, each.observed_seq, state_of(row)) not in _QUIET:
             news.append((row["asset_id"], each))
         elif row["seen_known"] and each.observed_seq > row["seen_seq"] and not row["writing_known"]:

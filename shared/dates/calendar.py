@@ -6,8 +6,8 @@ from typing import Final, Literal
 
 DateField = Literal["purchase_date", "warranty_expiration_date"]
 
-PURCHASE: Final = "purchase_date"
-WARRANTY: Final = "warranty_expiration_date"
+PURCHASE: Final[DateField] = "purchase_date"
+WARRANTY: Final[DateField] = "warranty_expiration_date"
 FIELDS: Final[tuple[DateField, ...]] = (PURCHASE, WARRANTY)
 
 # RFC 3339, 5.6: full-date, or date-time with its offset. ASCII digits only: \d would take any script's.

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared import declaration
+from shared.errors import PipelineError
 
 CHECK_SECONDS: Final = 5.0
 BROKER_LOOK_SECONDS: Final = 5.0
@@ -49,6 +50,8 @@ class Health:
                 return await check()
         except TimeoutError:
             return f"no answer within {CHECK_SECONDS:.0f} s"
+        except PipelineError as error:
+            return f"{error}: {error.next_action}"
         except Exception as error:  # noqa: BLE001 - a broken check is a finding, not a crash
             return f"check failed: {type(error).__name__}"
 

@@ -151,6 +151,8 @@ def test_no_repr_shows_a_key() -> None:
         (f"{private_text(PAIR)} swordfish", "key 2 is not of the form"),
         (PAIR.public_text, "key 1 is not of the form"),
     ],
+    # Keys are made anew in each process: without names, two workers would collect different tests.
+    ids=["empty", "no key", "short", "no base64", "another id", "second", "public"],
 )
 def test_a_bad_private_key_text_is_told_in_one_sentence_without_its_content(text: str, words: str) -> None:
     with pytest.raises(KeyTextError, match=words) as caught:

@@ -1,0 +1,1 @@
+"""writeback: records every edit of a date, and brings what counts into the RMM once, confirmed by reading it there."""

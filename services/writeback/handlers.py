@@ -1,0 +1,91 @@
+"""Write-back's handlers: record an edit, and carry a turn of dates into an RMM."""
+
+from collections.abc import Sequence
+from typing import Annotated, Protocol
+from uuid import UUID
+
+from faststream import Context
+
+from services.writeback.intake import EditOrder
+from services.writeback.turns import DeviceWork, Look, PushTurn, ToWrite, Trouble
+
+
+class Edits(Protocol):
+    """The ledger of edits."""
+
+    async def record(self, order: EditOrder) -> None:
+        """Record an edit once, with all that follows from it."""
+
+
+class Pushes(Protocol):
+    """What each RMM is to hold. Whoever holds the lease of a field may say how it went, nobody else."""
+
+    async def claim(self, integration_id: UUID) -> Sequence[DeviceWork]: ...
+    async def decide(self, work: DeviceWork, look: Look) -> ToWrite | None: ...
+    async def settle(self, work: DeviceWork, written: ToWrite, look: Look) -> None: ...
+    async def settle_trouble(self, work: DeviceWork, trouble: Trouble) -> None: ...
+    async def release(self, rest: Sequence[DeviceWork], trouble: Trouble | None) -> None: ...
+    async def end_turn(self, integration_id: UUID) -> None: ...
+
+
+class Rmm(Protocol):
+    """The RMM, by whichever way this tenant takes dates."""
+
+    async def look(self, work: DeviceWork, written: ToWrite | None = None) -> Look | Trouble: ...
+    async def write(self, work: DeviceWork, values: ToWrite) -> Trouble | None: ...
+
+
+async def record_edit(order: EditOrder, edits: Annotated[Edits, Context()]) -> None:
+    """Record an edit, compute what counts now, and wish it into the RMMs.
+
+    Twice is safe: an edit is one row by its event's id and source, and a recorded one is left alone. Any order is safe:
+    what became of the edits of an asset is computed from all of them in their own order. A crash before the commit
+    leaves nothing, and the edit is delivered again; after it, the wake-up is in the outbox.
+    """
+    await edits.record(order)
+
+
+async def push_dates(turn: PushTurn, pushes: Annotated[Pushes, Context()], rmm: Annotated[Rmm, Context()]) -> None:
+    """Carry the dates of a few devices of one integration into its RMM; the rest goes to a following turn.
+
+    Twice and in any order is safe: a turn takes what is due and not claimed, and nothing due is nothing. A crash
+    leaves claims that run out, and what was on its way is settled by reading: it stands there, or it is written again,
+    the newest wish both times. A pause that a request meets is raised when all claims are given back.
+    """
+    works = await pushes.claim(turn.integration_id)
+    for place, work in enumerate(works):
+        trouble = await _push_device(work, pushes, rmm)
+        if trouble and trouble.stops:
+            await pushes.release(works[place + 1 :], trouble)
+            if trouble.kind == "hold" and trouble.error:
+                raise trouble.error
+            break
+    await pushes.end_turn(turn.integration_id)
+
+
+async def _push_device(work: DeviceWork, pushes: Pushes, rmm: Rmm) -> Trouble | None:
+    """Look, write what differs, look again. A crash between any two steps is settled by the first look of the next."""
+    while True:
+        look = await rmm.look(work)
+        if isinstance(look, Trouble):
+            return await _troubled(work, look, pushes)
+        work = work.by(look.way)
+        to_write = await pushes.decide(work, look)
+        if to_write is None:
+            return None
+        trouble = await rmm.write(work, to_write)
+        if trouble is None:
+            break
+        if trouble.kind != "other_way":
+            return await _troubled(work, trouble, pushes)
+        work = work.by("custom_fields")
+    after = await rmm.look(work, to_write)
+    if isinstance(after, Trouble):
+        return await _troubled(work, after, pushes)
+    await pushes.settle(work, to_write, after)
+    return None
+
+
+async def _troubled(work: DeviceWork, trouble: Trouble, pushes: Pushes) -> Trouble:
+    await pushes.settle_trouble(work, trouble)
+    return trouble

@@ -26,6 +26,6 @@ COPY lifecycle lifecycle
 COPY simulator simulator
 COPY migrations migrations
 RUN python -m compileall -q /app
-USER lifecycle
+USER 10001
 EXPOSE 8080
 CMD ["lifecycle", "--help"]

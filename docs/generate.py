@@ -12,6 +12,7 @@ import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,8 +48,9 @@ Every program reads its settings from the environment, with the prefix `{PREFIX}
 missing or wrong is said in one list, without the values, and the program ends with exit code 2. A file `.env` in the
 working directory is read too; the environment wins over it.
 
-A service also takes each of its settings from a file: `{PREFIX}DATABASE_URL_FILE=/run/secrets/database-url` is the
-same as `{PREFIX}DATABASE_URL` with the text of that file. Use it for secrets.
+Each setting can also come from a file: `{PREFIX}DATABASE_URL_FILE=/run/secrets/database-url` is the same as
+`{PREFIX}DATABASE_URL` with the text of that file. Use it for secrets. For a service an empty variable is one that is
+not set.
 """
 
 
@@ -56,26 +58,32 @@ def settings_page() -> str:
     """The page of all settings: those of every service first, then what each program adds."""
     parts = [_SETTINGS_HEAD]
     parts.append(_section("Every service", ServiceSettings, above=None))
-    for service in installed_services():
-        model = service_settings(service.name)
+    for service in _services():
+        model = service_settings(service)
         above = RmmSettings if issubclass(model, RmmSettings) else ServiceSettings
         if above is RmmSettings and not any(part.startswith("## Services that talk") for part in parts):
             parts.append(_section("Services that talk to an RMM", RmmSettings, above=ServiceSettings))
-        parts.append(_section(f"`{service.name}`", model, above=above))
+        parts.append(_section(f"`{service}`", model, above=above))
     parts.append(_section("The `lifecycle` command", CommandSettings, above=None))
     parts.append(_section("The `lifecycle` command, where it changes data", DataSettings, above=None))
     return "\n".join(parts)
 
 
+def _services() -> list[str]:
+    """The services that this version has, by name."""
+    return [one.name for one in installed_services() if find_spec(f"services.{one.name}.app")]
+
+
 def service_settings(service: str) -> type[BaseSettings]:
-    """The settings class that a service's `app.py` uses: the one that is not shared."""
-    app = importlib.import_module(f"services.{service}.app")
-    own = {
+    """The settings class of a service's own, from its `settings.py` or else its `app.py`."""
+    name = next(name for name in ("settings", "app") if find_spec(f"services.{service}.{name}"))
+    module = importlib.import_module(f"services.{service}.{name}")
+    own = [
         value
-        for value in vars(app).values()
-        if inspect.isclass(value) and issubclass(value, BaseSettings) and value.__module__.startswith("services.")
-    }
-    return own.pop() if own else ServiceSettings
+        for value in vars(module).values()
+        if inspect.isclass(value) and issubclass(value, BaseSettings) and value.__module__ == module.__name__
+    ]
+    return own[0] if own else ServiceSettings
 
 
 def _section(title: str, model: type[BaseSettings], *, above: type[BaseSettings] | None) -> str:
@@ -85,7 +93,7 @@ def _section(title: str, model: type[BaseSettings], *, above: type[BaseSettings]
     rows = [
         (f"`{PREFIX}{name.upper()}`", _values(member), _default(member, needed=name in required), member["description"])
         for name, member in schema["properties"].items()
-        if name not in inherited
+        if inherited.get(name) != member
     ]
     text = f"## {title}\n\n{_sentence(schema.get('description', ''))}\n\n"
     return text + (_table(("Variable", "Values", "Default", "Meaning"), rows) if rows else "Nothing of its own.\n")
@@ -98,7 +106,7 @@ def _values(member: Mapping[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in kind["enum"])
     if "format" in kind:
         return {"password": "text, secret", "path": "path"}.get(kind["format"], "text")
-    words = {"integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
+    words = {"integer": "whole number", "number": "number", "boolean": "`true` or `false`", "array": "list, as JSON"}
     return words.get(kind["type"], "text") + _bounds(kind)
 
 
@@ -113,7 +121,7 @@ def _default(member: Mapping[str, Any], *, needed: bool) -> str:
     if needed:
         return "**must be set**"
     default = member.get("default")
-    return "none" if default is None else f"`{json.dumps(default) if isinstance(default, bool) else default}`"
+    return "none" if default is None else f"`{default if isinstance(default, str) else json.dumps(default)}`"
 
 
 def event_types() -> list[type[EventData]]:
@@ -154,9 +162,11 @@ def events_block() -> str:
     """The table of events: what each means, and which queue takes it in."""
     rows: list[tuple[str, ...]] = []
     models = {model.event_type: model for model in event_types()}
+    services = _services()
     for event_type in topology.EVENT_TYPES:
-        queues = [f"`{queue.name}`" for queue in topology.WORK_QUEUES if event_type in queue.event_types]
         model = models.get(event_type)
+        takers = [queue for queue in topology.WORK_QUEUES if model and event_type in queue.event_types]
+        queues = [f"`{queue.name}`" for queue in takers if queue.service in services]
         if model:
             meaning = _summary(model.__doc__)
             schema = f"[schema](events/{schema_name(model)})"

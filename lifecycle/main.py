@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from lifecycle.exits import ExitCode, Failure, WrongUsage, failure_of, is_expected
+from lifecycle.exits import ExitCode, Failure, Interrupted, WrongUsage, failure_of, is_expected
 from lifecycle.output import Output
 
 # One module for each group, each with `register(app)`; in the order of `lifecycle --help`.
@@ -74,7 +74,7 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(out, error)
     code = result if isinstance(result, int) else ExitCode.DONE
     if code == ExitCode.INTERRUPTED:
-        out.errors.print("interrupted", markup=False)
+        out.failure(Interrupted("interrupted"))
     return int(code)
 
 

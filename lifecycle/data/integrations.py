@@ -58,17 +58,20 @@ def table_row(document: Document) -> tuple[Any, ...]:
 
 
 def say_attention(out: Output, documents: list[Document]) -> None:
-    """A line for each integration that waits for a person: what is wrong and what to do."""
+    """A line for each integration that waits for a person or was switched off: what is wrong and what to do."""
     for document in documents:
-        last = document["last_run"]
-        if not _works(document):
-            out.message(
-                f"{document['name']}: {document['reason'] or document['status']}; {document['next_action'] or ''}"
-            )
-        elif last and last["status"] in {"needs_review", "failed", "partial"}:
-            out.message(
-                f"{document['name']}: last sync {last['status']}: {last['reason']}; {last['next_action'] or ''}"
-            )
+        if needs_attention(document) or not _works(document):
+            out.message(attention_sentence(document))
+
+
+def attention_sentence(document: Document) -> str:
+    """What is wrong with an integration, and what to do."""
+    last: Document = document["last_run"] or {}
+    if _works(document):
+        what, then = f"last sync {last.get('status')}: {last.get('reason')}", last.get("next_action")
+    else:
+        what, then = document["reason"] or document["status"], document["next_action"]
+    return f"{document['name']}: {what}" + (f"; {then}" if then else "")
 
 
 def needs_attention(document: Document) -> bool:

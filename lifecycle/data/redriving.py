@@ -16,8 +16,8 @@ from lifecycle.session import Session
 from shared import audit, topology
 from shared.audit import Author
 from shared.bus import Bus
-from shared.delivery import ATTEMPT, FIRST_FAILED_AT, NEXT_ACTION, REASON, REASON_CODE, TRACEBACK
 from shared.errors import BrokerUnavailable
+from shared.headers import ATTEMPT, FIRST_FAILED_AT, NEXT_ACTION, REASON, REASON_CODE, TRACEBACK
 from shared.postgres import Connection
 
 _DROPPED_HEADERS: Final = frozenset({ATTEMPT, FIRST_FAILED_AT, NEXT_ACTION, REASON, REASON_CODE, TRACEBACK})

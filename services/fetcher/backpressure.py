@@ -43,7 +43,11 @@ class Room:
                     lost = asyncio.Event()
                     conn.add_termination_listener(lambda _conn, lost=lost: lost.set())
                     await conn.add_listener(CHANNEL, self._heard)
-                    await lost.wait()
+                    try:
+                        await lost.wait()
+                    finally:
+                        # asyncpg warns of a connection that goes back to its pool with a listener.
+                        await conn.remove_listener(CHANNEL, self._heard)
             await asyncio.sleep(LISTEN_AGAIN_SECONDS)
 
     def _heard(self, *_: Any) -> None:

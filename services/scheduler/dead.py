@@ -137,17 +137,13 @@ def _storable(text: str) -> str:
 
 def _plain(value: Any) -> Any:
     """A header's value as JSON knows it; times, bytes and what is no number become text."""
-    match value:
-        case dict():
-            return {_storable(str(key)): _plain(each) for key, each in value.items()}
-        case list() | tuple():
-            return [_plain(each) for each in value]
-        case None | bool() | int():
-            return value
-        case float() if math.isfinite(value):
-            return value
-        case _:
-            return _storable(str(value) if not isinstance(value, bytes) else repr(value))
+    if isinstance(value, dict):
+        return {_storable(str(key)): _plain(each) for key, each in cast("dict[Any, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in cast("list[Any]", value)]
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return _storable(repr(value) if isinstance(value, bytes) else str(value))
 
 
 def as_uuid(value: Any) -> UUID | None:

@@ -20,19 +20,33 @@ class Edits(Protocol):
 class Pushes(Protocol):
     """What each RMM is to hold. Whoever holds the lease of a field may say how it went, nobody else."""
 
-    async def claim(self, integration_id: UUID) -> Sequence[DeviceWork]: ...
-    async def decide(self, work: DeviceWork, look: Look) -> ToWrite | None: ...
-    async def settle(self, work: DeviceWork, written: ToWrite, look: Look) -> None: ...
-    async def settle_trouble(self, work: DeviceWork, trouble: Trouble) -> None: ...
-    async def release(self, rest: Sequence[DeviceWork], trouble: Trouble | None) -> None: ...
-    async def end_turn(self, integration_id: UUID) -> None: ...
+    async def claim(self, integration_id: UUID) -> Sequence[DeviceWork]:
+        """Claim a few devices for which something is due; none is a good answer."""
+
+    async def decide(self, work: DeviceWork, look: Look) -> ToWrite | None:
+        """Settle what needs no write, and mark the rest as on its way; None where nothing is left."""
+
+    async def settle(self, work: DeviceWork, written: ToWrite, look: Look) -> None:
+        """Settle a write by the look after it."""
+
+    async def settle_trouble(self, work: DeviceWork, trouble: Trouble) -> None:
+        """Settle a look or a write that did not come about."""
+
+    async def release(self, rest: Sequence[DeviceWork], trouble: Trouble | None) -> None:
+        """Give claims back untried."""
+
+    async def end_turn(self, integration_id: UUID) -> None:
+        """Announce the next turn where something is due."""
 
 
 class Rmm(Protocol):
     """The RMM, by whichever way this tenant takes dates."""
 
-    async def look(self, work: DeviceWork, written: ToWrite | None = None) -> Look | Trouble: ...
-    async def write(self, work: DeviceWork, values: ToWrite) -> Trouble | None: ...
+    async def look(self, work: DeviceWork, written: ToWrite | None = None) -> Look | Trouble:
+        """Read what stands there; `written` is what was written just now."""
+
+    async def write(self, work: DeviceWork, values: ToWrite) -> Trouble | None:
+        """Write all the values in one request; None where the RMM took it."""
 
 
 async def record_edit(order: EditOrder, edits: Annotated[Edits, Context()]) -> None:

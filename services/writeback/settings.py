@@ -27,7 +27,9 @@ class WritebackSettings(RmmSettings):
         default=40, ge=1, le=1000, description="devices of one integration that all replicas together write at once"
     )
     write_max_age_seconds: int = Field(
-        default=86_400, ge=1, description="a date that could not be written for so long, pauses not counted, is given up"
+        default=86_400,
+        ge=1,
+        description="a date that could not be written for so long, pauses not counted, is given up",
     )
     recheck_seconds: tuple[float, ...] = Field(
         default=(1.0, 4.0, 15.0, 40.0), description="when to look again for a date that the RMM took and does not show"

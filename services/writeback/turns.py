@@ -1,5 +1,6 @@
 """What a turn of pushes works on: values that go between handler, store and RMM. Pure."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -65,7 +66,6 @@ class Trouble:
     next_action: str
     wait: timedelta | None = None
     stops: bool = False
-    sent: bool = True
     error: PipelineError | None = None
 
 
@@ -81,11 +81,16 @@ class Look:
 
 @dataclass(frozen=True)
 class ToWrite:
-    """What is to be written now, in one request, with what stood there before and the number of each wish."""
+    """What is to be written now, in one request, with what stood there before and the number of each wish.
+
+    Not after `until`, by the clock of time.monotonic: a process that was frozen meanwhile has lost its claim, and the
+    RMM knows no fence.
+    """
 
     values: Mapping[DateField, date | None]
     before: Mapping[DateField, Seen]
     wishes: Mapping[DateField, int]
+    until: float = math.inf
 
 
 def trouble_of(error: PipelineError) -> Trouble:

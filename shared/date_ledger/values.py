@@ -58,8 +58,8 @@ async def observations(conn: Connection, asset_id: UUID) -> dict[DateField, list
 async def store_values(conn: Connection, asset: Asset) -> dict[DateField, Resolution]:
     """Compute both values anew and store them where they differ, as one new version of the asset."""
     said = await observations(conn, asset.id)
-    resolved = {field: resolve(field, said[field]) for field in FIELDS}
-    if any((each.value, each.origin) != asset.stored[field] for field, each in resolved.items()):
+    resolved: dict[DateField, Resolution] = {field: resolve(field, said[field]) for field in FIELDS}
+    if any((resolved[field].value, resolved[field].origin) != asset.stored[field] for field in FIELDS):
         arguments = [part for field in FIELDS for part in (resolved[field].value, resolved[field].origin)]
         await conn.execute(sql(__package__, "store_values"), asset.id, *arguments)
     return resolved

@@ -5,10 +5,18 @@ old consumer survives a new publisher; a type that we know in a version that we 
 """
 
 from datetime import UTC, datetime
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 from uuid import UUID, uuid4
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from shared.errors import BadMessage, UnknownEventVersion
 
@@ -45,6 +53,11 @@ class Event(BaseModel, Generic[D]):
     causationid: str | None = Field(default=None, max_length=200, description="id of the event that led to this one")
     accountid: UUID | None = Field(default=None, description="account that the event belongs to")
     data: D = Field(description="what happened")
+
+    @model_serializer(mode="wrap")
+    def _leave_out_what_is_not_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # An attribute of CloudEvents is there or not; the SDKs refuse one that is null. Members of data may be null.
+        return {name: value for name, value in handler(self).items() if value is not None}
 
     @property
     def correlation_id(self) -> str:

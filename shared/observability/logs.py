@@ -4,7 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import structlog
 
@@ -24,15 +24,13 @@ def redact(_logger: Any, _name: str, entry: MutableMapping[str, Any]) -> Mutable
 def _redacted(key: Any, value: Any) -> Any:
     if isinstance(key, str) and SECRET_KEYS.search(key) and key != "token_count":
         return "[hidden]"
-    match value:
-        case str():
-            return SECRET_TEXT.sub("[hidden]", value)
-        case dict():
-            return {inner: _redacted(inner, each) for inner, each in value.items()}
-        case list() | tuple():
-            return [_redacted(None, each) for each in value]
-        case _:
-            return value
+    if isinstance(value, str):
+        return SECRET_TEXT.sub("[hidden]", value)
+    if isinstance(value, dict):
+        return {inner: _redacted(inner, each) for inner, each in cast("dict[Any, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_redacted(None, each) for each in cast("list[Any]", value)]
+    return value
 
 
 def configure(service: str, *, style: Literal["json", "text"], level: str = "INFO") -> None:

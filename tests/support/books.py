@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
+from shared.assets.serials import is_junk_serial, normalise_serial
 from shared.assets.texts import clean
 from shared.postgres import connection
 from simulator.fleet import Fleet
@@ -131,8 +132,10 @@ class Books:
             "name": clean(facts["name"]),
             "asset_state": "active",
         }
-        if "system" not in facts["missing_sections"] or facts["category"] != "network":
-            expected["serial_number"] = clean(facts["serial_number"])
+        serial = facts["serial_number"]
+        # In place of a placeholder the serial of another part may stand.
+        if not is_junk_serial(normalise_serial(serial)):
+            expected["serial_number"] = serial
         for column, value in expected.items():
             if row[column] != value:
                 self.findings.append(f"device {row['device_id']}: {column} is {row[column]!r}, in the RMM {value!r}")

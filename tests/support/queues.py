@@ -12,6 +12,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from shared import topology
 from shared.declaration import check
+from tests.support.waiting import PATIENCE_SECONDS
 
 STREAMS = (topology.JOURNAL, topology.PAGES_JOURNAL)
 QUEUES = tuple(queue.name for queue in topology.queues() if queue.name not in STREAMS)
@@ -79,14 +80,20 @@ async def _read_stream(channel: AbstractChannel, name: str) -> list[Said]:
     queue = await channel.declare_queue(name, passive=True)
     count = queue.declaration_result.message_count or 0
     found: list[Said] = []
-    if not count:
-        return found
-    async with asyncio.timeout(60), queue.iterator(arguments={"x-stream-offset": "first"}) as messages:
-        async for message in messages:
-            await message.ack()
-            found.append(Said(message.routing_key or "", message.body, dict(message.headers)))
-            if len(found) >= count:
-                break
+    complete = asyncio.Event()
+
+    # Not the queue's iterator: it gives back what it has in hand, and a stream refuses that.
+    async def keep(message: AbstractIncomingMessage) -> None:
+        found.append(Said(message.routing_key or "", message.body, dict(message.headers)))
+        await message.ack()
+        if len(found) >= count:
+            complete.set()
+
+    if count:
+        tag = await queue.consume(keep, arguments={"x-stream-offset": "first"})
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await complete.wait()
+        await queue.cancel(tag)
     return found
 
 

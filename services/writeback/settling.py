@@ -1,0 +1,209 @@
+"""How pushes go: what a look before a write means, what a look after it means, and what a failure means.
+
+Every step locks the asset, then the fields whose lease is still ours; of the others nothing is said. What is known of
+the RMM is kept whatever the wish is by now.
+"""
+
+import time
+from datetime import timedelta
+from typing import Final
+
+import asyncpg
+
+from services.writeback.steps import SQL, Step, is_ours, open_step, policy_of, tell_step_edits, wake_for_more
+from services.writeback.turns import CONFLICT_TRIES, DeviceWork, Look, ToWrite, Trouble
+from shared import outbox
+from shared.date_ledger.states import state_of
+from shared.date_ledger.wishes import tell_edits
+from shared.dates.calendar import DateField
+from shared.dates.echo import Known, begin_writing, confirm, give_up, judge_pulled
+from shared.dates.pushing import backoff, judge_read_back, plan_field
+from shared.dates.sanity import Refusal
+from shared.dates.sources import MANUAL
+from shared.postgres import Connection, sql
+
+_NOT_KEPT: Final = Refusal(
+    "not_kept",
+    "the RMM took the date and does not show it",
+    "look whether the field can be edited in the RMM; set the way of writing to custom fields where it is a PATCH",
+)
+_NOT_OURS: Final = Refusal(
+    "not_ours", "another date stands in the RMM by now, which is not ours to clear", "nothing; clear it in the RMM"
+)
+_CHANGED: Final = Refusal(
+    "changed_again", "it was written, and somebody changed it in the RMM at once", "look at the conflict"
+)
+_PAUSED_CODES: Final = ("hold", "hold_writing")
+
+
+class Settling:
+    """The three ways in which a step of a push ends. All in the caller's transaction."""
+
+    def __init__(self, lease: timedelta, rechecks: tuple[timedelta, ...]) -> None:
+        self._lease = lease
+        self._rechecks = rechecks
+
+    async def decide(
+        self, conn: Connection, work: DeviceWork, look: Look
+    ) -> tuple[ToWrite | None, list[outbox.Pending]]:
+        """Settle what needs no write; what is left is marked as on its way before anything is sent."""
+        step = await open_step(conn, work)
+        if step is None:
+            return None, []
+        chosen: dict[DateField, asyncpg.Record] = {}
+        for field, row in step.rows.items():
+            if field in look.missing:
+                trouble = look.missing[field]
+                await step.finish(field, "failed", Refusal(trouble.code, trouble.reason, trouble.next_action))
+            elif await self._is_to_write(step, field, row, look):
+                chosen[field] = row
+        for field, row in chosen.items():
+            state = begin_writing(row["wanted"], look.seen[field].value, look.observed_seq, state_of(row))
+            await step.keep(field, state)
+            await conn.execute(sql(SQL, "begin"), work.integration_id, work.device_id, field, self._lease)
+        await tell_step_edits(step)
+        if not chosen:
+            return None, [*step.pending, *await wake_for_more(step)]
+        to_write = ToWrite(
+            {field: row["wanted"] for field, row in chosen.items()},
+            {field: look.seen[field] for field in chosen},
+            {field: row["wish_no"] for field, row in chosen.items()},
+            until=time.monotonic() + self._lease.total_seconds() / 3,
+        )
+        return to_write, step.pending
+
+    async def _is_to_write(self, step: Step, field: DateField, row: asyncpg.Record, look: Look) -> bool:
+        seen, state = look.seen[field], state_of(row)
+        if row["status"] not in {"waiting", "writing"}:
+            await step.hear(field, seen, look.observed_seq)
+            await step.moved_on(field)
+            return False
+        plan = plan_field(row["wanted"], seen, state)
+        if plan == "already":
+            await self._already(step, field, row, look)
+            return False
+        if plan == "not_ours":
+            await step.keep(field, give_up(state))
+            await step.hear(field, seen, look.observed_seq)
+            await step.finish(field, "unchanged", _NOT_OURS)
+            return False
+        if row["rechecks"] and state.writing == Known(row["wanted"]):
+            await self._not_kept(step, field, row)
+            return False
+        return not await self._yields(step, field, row, look)
+
+    async def _already(self, step: Step, field: DateField, row: asyncpg.Record, look: Look) -> None:
+        """It stands there: by our write whose end nobody saw, by an earlier one, or by somebody else's."""
+        state, wanted = state_of(row), Known(row["wanted"])
+        if wanted in {state.writing, state.written}:
+            on_its_way = state.writing == wanted
+            await step.keep(field, confirm(wanted.value, look.observed_seq, state))
+            await is_ours(step, field)
+            await step.finish(field, "written" if on_its_way else "unchanged")
+            await step.tell(field, state.before, written=on_its_way)
+            return
+        await step.keep(field, give_up(state))
+        await step.hear(field, look.seen[field], look.observed_seq)
+        await step.finish(field, "unchanged")
+        await step.tell(field, wanted, written=False)
+
+    async def _yields(self, step: Step, field: DateField, row: asyncpg.Record, look: Look) -> bool:
+        """Whether a change in the RMM that nobody knew of goes before the wish; if not, it is noted as overruled."""
+        seen, state = look.seen[field], state_of(row)
+        verdict = judge_pulled(seen.value, look.observed_seq, state)
+        if not seen.readable or verdict != "remote_change" or row["origin"] != MANUAL:
+            return False
+        if await policy_of(step) == "remote_wins":
+            await step.hear(field, seen, look.observed_seq)
+            now = await step.wish(field)
+            if now != (row["wish_no"], row["status"]):
+                await step.moved_on(field)
+                return True
+            return False
+        await step.conn.execute(
+            sql(SQL, "overruled"),
+            step.asset.account_id,
+            step.asset.id,
+            step.work.integration_id,
+            step.work.device_id,
+            field,
+            row["wanted"],
+            row["edit_id"],
+            seen.value,
+            look.observed_seq,
+        )
+        return False
+
+    async def settle(
+        self, conn: Connection, work: DeviceWork, written: ToWrite, look: Look
+    ) -> tuple[None, list[outbox.Pending]]:
+        """Settle a write by the look after it."""
+        step = await open_step(conn, work)
+        if step is None:
+            return None, []
+        for field, value in written.values.items():
+            row = step.rows.get(field)
+            if row is None:
+                place = (work.integration_id, work.device_id, field)
+                await conn.execute(sql(SQL, "disturbed"), *place)
+                continue
+            verdict = judge_read_back(value, written.before[field], look.seen.get(field, written.before[field]))
+            if verdict == "not_kept":
+                await self._not_kept(step, field, row)
+            else:
+                await self._kept(step, field, row, written, look, changed=verdict == "changed")
+        await tell_step_edits(step)
+        return None, [*step.pending, *await wake_for_more(step)]
+
+    async def _kept(
+        self, step: Step, field: DateField, row: asyncpg.Record, written: ToWrite, look: Look, *, changed: bool
+    ) -> None:
+        # Where somebody was quicker than our look, ours stood there at least one request earlier.
+        seq = look.observed_seq - 1 if changed else look.observed_seq
+        state = confirm(written.values[field], seq, state_of(row))
+        await step.keep(field, state)
+        await is_ours(step, field)
+        if row["wish_no"] != written.wishes[field]:
+            await step.moved_on(field)
+            return
+        await step.finish(field, "written", _CHANGED if changed else None)
+        await step.tell(field, state.before, written=True)
+        if changed:
+            await step.hear(field, look.seen[field], look.observed_seq)
+
+    async def _not_kept(self, step: Step, field: DateField, row: asyncpg.Record) -> None:
+        """Look again a few times: nothing says how soon a write is shown. Then it was not kept."""
+        rechecks: int = row["rechecks"]
+        if rechecks < len(self._rechecks):
+            await step.finish(field, "writing", again=self._rechecks[rechecks], rechecks=1)
+            return
+        await step.keep(field, give_up(state_of(row)))
+        await step.finish(field, "failed", _NOT_KEPT)
+
+    async def settle_trouble(
+        self, conn: Connection, work: DeviceWork, trouble: Trouble
+    ) -> tuple[None, list[outbox.Pending]]:
+        """Settle a step that did not come about: later, never, or when the pause is over."""
+        step = await open_step(conn, work)
+        if step is None:
+            return None, []
+        why = Refusal(trouble.code, trouble.reason, trouble.next_action)
+        if trouble.kind == "hold_writing":
+            args = (work.integration_id, why.code, why.reason, why.next_action)
+            await conn.execute(sql(SQL, "pause_writing"), *args)
+        for field, row in step.rows.items():
+            if row["status"] not in {"waiting", "writing"}:
+                await step.moved_on(field)
+            elif trouble.kind in _PAUSED_CODES:
+                await step.finish(field, "held", why)
+            elif trouble.kind == "failed" or (trouble.kind == "conflict" and row["attempts"] + 1 >= CONFLICT_TRIES):
+                await step.keep(field, give_up(state_of(row)))
+                await step.finish(field, "failed", why)
+            else:
+                wait = max(trouble.wait or timedelta(0), backoff(1 if trouble.stops else row["attempts"] + 1))
+                await step.finish(field, row["status"], why, again=wait, attempts=0 if trouble.stops else 1)
+        await tell_step_edits(step)
+        if trouble.kind == "hold_writing":
+            held = await conn.fetch(sql(SQL, "hold"), work.integration_id, why.code, why.reason, why.next_action)
+            await tell_edits(conn, [row["edit_id"] for row in held])
+        return None, step.pending

@@ -1,0 +1,29 @@
+-- The devices whose wishes are oldest, both fields of each. A claim raises lease_no: older claims of it are void.
+-- $1 integration, $2 devices at most, $3 lease
+with due as (
+    select device_id from date_pushes
+    where integration_id = $1 and status in ('waiting', 'writing') and next_try_at <= clock_timestamp()
+        and (leased_until is null or leased_until <= clock_timestamp())
+    group by device_id
+    order by min(wished_at), device_id
+    limit $2
+),
+free as (
+    select p.device_id, p.field from date_pushes p join due on due.device_id = p.device_id
+    where p.integration_id = $1 and p.status in ('waiting', 'writing')
+        and (p.leased_until is null or p.leased_until <= clock_timestamp())
+    for update of p skip locked
+),
+claimed as (
+    update date_pushes p
+    set lease_no = p.lease_no + 1, leased_until = clock_timestamp() + $3::interval
+    from free
+    where p.integration_id = $1 and p.device_id = free.device_id and p.field = free.field
+    returning p.integration_id, p.device_id, p.field, p.account_id, p.asset_id, p.lease_no, p.wished_at
+)
+select c.integration_id, c.device_id, c.account_id, c.asset_id, d.company_id, d.site_id,
+    array_agg(c.field order by c.field) as fields, array_agg(c.lease_no order by c.field) as leases
+from claimed c
+left join devices d on d.integration_id = c.integration_id and d.device_id = c.device_id
+group by c.integration_id, c.device_id, c.account_id, c.asset_id, d.company_id, d.site_id
+order by min(c.wished_at), c.device_id

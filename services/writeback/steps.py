@@ -1,0 +1,129 @@
+"""One step of one device in the store: under the lock of its asset, over the fields whose lease is still ours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import asyncpg
+
+from services.writeback.edits import SOURCE
+from services.writeback.telling import failed_event, written_event
+from services.writeback.turns import DeviceWork
+from shared import outbox
+from shared.date_ledger.remote import Pulled, keep_state, take_in
+from shared.date_ledger.values import Asset, lock_asset, store_values
+from shared.date_ledger.wishes import tell_edits, wake
+from shared.dates.calendar import DateField
+from shared.dates.echo import Known, RemoteState
+from shared.dates.pushing import PushStatus, Seen
+from shared.dates.sanity import Refusal
+from shared.dates.sources import integration_source
+from shared.postgres import Connection, sql
+
+SQL: Final = "services.writeback.sql"
+
+
+@dataclass
+class Step:
+    """One step of one device within a transaction: its asset, its rows, and the events to be told."""
+
+    conn: Connection
+    work: DeviceWork
+    asset: Asset
+    rows: Mapping[DateField, asyncpg.Record]
+    pending: list[outbox.Pending]
+
+    async def keep(self, field: DateField, state: RemoteState) -> None:
+        """Keep what is known of a field in the RMM."""
+        await keep_state(self.conn, self.asset, self.work.integration_id, self.work.device_id, field, state)
+
+    async def hear(self, field: DateField, seen: Seen, observed_seq: int) -> None:
+        """Let the integration have its say with what was read."""
+        if seen.readable:
+            pulled = Pulled(self.work.device_id, field, seen.value, observed_seq)
+            self.pending += await take_in(self.conn, self.asset, self.work.integration_id, pulled, source=SOURCE)
+
+    async def finish(
+        self,
+        field: DateField,
+        status: PushStatus,
+        why: Refusal | None = None,
+        *,
+        again: timedelta | None = None,
+        attempts: int = 0,
+        rechecks: int = 0,
+    ) -> None:
+        """Say how the push of a field went, and give its claim back."""
+        code, reason, next_action = (why.code, why.reason, why.next_action) if why else (None, None, None)
+        place = (self.work.integration_id, self.work.device_id, field)
+        await self.conn.execute(
+            sql(SQL, "finish"), *place, status, code, reason, next_action, again, attempts, rechecks
+        )
+        if status == "failed" and why:
+            self.pending.append(await outbox.add(self.conn, failed_event(self.rows[field], why)))
+
+    async def tell(self, field: DateField, before: Known | None, *, written: bool) -> None:
+        """Tell the world that the date stands there."""
+        row = self.rows[field]
+        event = written_event(row, before.value if before else None, written=written)
+        self.pending.append(await outbox.add(self.conn, event))
+        await self.conn.execute(sql(SQL, "written"), row["edit_id"], row["wanted"])
+
+    async def moved_on(self, field: DateField) -> None:
+        """Give the claim back: the wish is another one by now."""
+        await self.conn.execute(sql(SQL, "moved_on"), self.work.integration_id, self.work.device_id, field)
+
+    async def wish(self, field: DateField) -> tuple[int, PushStatus]:
+        """Number and status of the wish as it is now, after what was heard."""
+        row = await self.conn.fetchrow(
+            "select wish_no, status from date_pushes where integration_id = $1 and device_id = $2 and field = $3",
+            self.work.integration_id,
+            self.work.device_id,
+            field,
+        )
+        return (row["wish_no"], row["status"]) if row else (0, "none")
+
+
+async def open_step(conn: Connection, work: DeviceWork) -> Step | None:
+    """Lock the asset and the fields that are still ours. None where the asset went with its integration."""
+    asset = await lock_asset(conn, work.asset_id)
+    if asset is None:
+        return None
+    rows = await conn.fetch(
+        sql(SQL, "held_rows"),
+        work.integration_id,
+        work.device_id,
+        list(work.leases),
+        list(work.leases.values()),
+    )
+    return Step(conn, work, asset, {row["field"]: row for row in rows}, [])
+
+
+async def is_ours(step: Step, field: DateField) -> None:
+    """What stands there is our word: the integration's own has gone, and a conflict over it is over."""
+    source = integration_source(step.work.integration_id)
+    if await step.conn.execute(sql(SQL, "speechless"), step.asset.id, field, source) != "UPDATE 0":
+        fresh = await lock_asset(step.conn, step.asset.id)
+        if fresh is not None:
+            await store_values(step.conn, fresh)
+    await step.conn.execute(
+        sql("shared.date_ledger", "conflict_gone"), step.work.integration_id, step.work.device_id, field
+    )
+
+
+async def policy_of(step: Step) -> str:
+    """Who is right in a conflict, for this integration."""
+    row = await step.conn.fetchrow(sql(SQL, "may_write"), step.work.integration_id)
+    return str(row["conflict_policy"]) if row else "keep_manual"
+
+
+async def tell_step_edits(step: Step) -> None:
+    """Let the edits of the step stand as their pushes do."""
+    await tell_edits(step.conn, [row["edit_id"] for row in step.rows.values()])
+
+
+async def wake_for_more(step: Step) -> list[outbox.Pending]:
+    """A turn for what was wished meanwhile."""
+    busy = await step.conn.fetchrow(sql(SQL, "busy"), step.work.integration_id)
+    return await wake(step.conn, {step.work.integration_id}, source=SOURCE) if busy and busy["due"] else []

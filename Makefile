@@ -20,7 +20,7 @@ test: setup ## Run every check and every test, against a real RabbitMQ and a rea
 	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
 unit: setup ## Run the tests that need neither broker nor database.
-	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/unit -n 2 $(PYTEST_ARGS)
 
 lint: setup ## Check style and format.
 	$(BIN)/ruff check .

@@ -9,7 +9,9 @@ as it is, so that one command can be composed of others and a test can call it.
 
 import asyncio
 import inspect
+import signal
 import textwrap
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Concatenate, ParamSpec
 
@@ -41,7 +43,10 @@ def add(app: typer.Typer, name: str | None = None) -> Callable[[Body[P]], Body[P
             chosen = {option: given.pop(option) for option in _COMMON}
             out = Output(chosen["json_wanted"], color=not chosen["no_color"], quiet=chosen["quiet"])
             call: Callable[..., Coroutine[Any, Any, ExitCode | None]] = body
-            code = asyncio.run(call(out, **given))
+            try:
+                code = asyncio.run(_until_terminated(call(out, **given)))
+            except asyncio.CancelledError:
+                raise KeyboardInterrupt from None
             if code is not None and code is not ExitCode.DONE:
                 raise typer.Exit(int(code))
 
@@ -50,6 +55,14 @@ def add(app: typer.Typer, name: str | None = None) -> Callable[[Body[P]], Body[P
         return body
 
     return register
+
+
+async def _until_terminated(work: Coroutine[Any, Any, ExitCode | None]) -> ExitCode | None:
+    """Runs the command; SIGTERM breaks it off as Ctrl-C does, so that it cleans up. `up` has a way of its own."""
+    task = asyncio.current_task()
+    if task is not None and threading.current_thread() is threading.main_thread():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work
 
 
 def _describe(run: Callable[..., None], body: Callable[..., object]) -> None:

@@ -10,6 +10,7 @@ from lifecycle.output import Output
 
 COLUMNS: Final = ("name", "type", "make and model", "serial", "company", "purchased", "warranty ends", "state", "id")
 _GIB: Final = 1024**3
+_LABELS: Final = {"purchase_date": "purchased", "warranty_expiration_date": "warranty ends"}
 
 
 def table_row(asset: Document) -> tuple[Any, ...]:
@@ -56,6 +57,7 @@ def show_asset(out: Output, asset: Document) -> None:
             ("warranty", f"{asset['warranty_status']}, on {day}"),
         ],
     )
+    _show_dates(out, asset)
     if not asset["devices"]:
         return
     out.text("")
@@ -79,11 +81,36 @@ def _date(asset: Document, field: str) -> str:
     value = asset[field]
     if value is None:
         return "no source gives this date"
-    origin = asset[f"{field}_origin"] or "unknown origin"
-    if origin.startswith("integration:"):
-        names = {f"integration:{one['integration_id']}": one["integration"] for one in asset["devices"]}
-        origin = f"from {names.get(origin, origin)}"
-    return f"{words.day_in_words(value, words.today())}, {origin}"
+    origin = _source(asset, asset[f"{field}_origin"] or "unknown origin")
+    return f"{words.day_in_words(value, words.today())}, {origin}: {asset['dates'][field]['why']}"
+
+
+def _show_dates(out: Output, asset: Document) -> None:
+    """What was outvoted and why, and what is written to which RMM."""
+    dates = asset["dates"].items()
+    outvoted = [
+        (_LABELS[field], _source(asset, one["source"]), one["value"], one["why"])
+        for field, date in dates
+        for one in date["losers"]
+    ]
+    if outvoted:
+        out.text("")
+        out.table(("date", "also said by", "value", "does not count because"), outvoted)
+    written = [
+        (_LABELS[field], one["integration"], one["status"], one["wanted"], words.ago(one["changed_at"]), one["reason"])
+        for field, date in dates
+        for one in date["write_backs"]
+    ]
+    if written:
+        out.text("")
+        out.table(("date", "to be written to", "status", "value", "since", "reason"), written)
+
+
+def _source(asset: Document, source: str) -> str:
+    if not source.startswith("integration:"):
+        return source
+    names = {f"integration:{one['integration_id']}": one["integration"] for one in asset["devices"]}
+    return f"from {names.get(source, source)}"
 
 
 def _size(count: int | None) -> str | None:

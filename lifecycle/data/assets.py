@@ -14,7 +14,10 @@ from lifecycle.exits import NotFound, WrongUsage
 from lifecycle.session import Session
 from shared.assets.dates import EXPIRING_DAYS, age, warranty_status
 from shared.assets.serials import normalise_serial
-from shared.postgres import sql
+from shared.date_ledger.values import observations
+from shared.dates.calendar import FIELDS
+from shared.dates.resolving import resolve
+from shared.postgres import Connection, sql
 
 State = Literal["active", "missing", "archived"]
 Warranty = Literal["expiring", "expired", "active", "unknown"]
@@ -98,7 +101,29 @@ async def read_asset(session: Session, asset_id: UUID) -> Document:
     devices = [
         {**link, "vendor": by_link.get((link["integration_id"], link["device_id"]))} for link in document["devices"]
     ]
-    return {**document, "devices": devices}
+    return {**document, "devices": devices, "dates": await _dates(session.connection, asset_id)}
+
+
+async def _dates(connection: Connection, asset_id: UUID) -> Document:
+    """Of each date: what counts, why, what was outvoted, and what is written to which RMM."""
+    said = await observations(connection, asset_id)
+    rows = await connection.fetch(sql(PACKAGE, "asset_pushes"), asset_id)
+    found: Document = {}
+    for field in FIELDS:
+        resolution = resolve(field, said[field])
+        losers = [{"source": one.source, "value": one.value, "why": one.why} for one in resolution.losers]
+        pushes = [
+            {name: value for name, value in row.items() if name != "field"} for row in rows if row["field"] == field
+        ]
+        found[field] = {
+            "value": resolution.value,
+            "origin": resolution.origin,
+            "why": resolution.why,
+            "rule": resolution.rule,
+            "losers": losers,
+            "write_backs": pushes,
+        }
+    return found
 
 
 def document_of(row: asyncpg.Record, day: date) -> Document:

@@ -11,10 +11,11 @@ from shared.postgres import Connection, sql
 
 _PLAIN: Final = (
     *("name", "region", "client_id", "credentials_version", "status", "reason_code", "reason", "next_action"),
-    *("next_sync_at", "last_success_at", "created_at", "parked"),
+    *("next_sync_at", "last_success_at", "created_at", "parked", "edits_waiting", "conflicts"),
 )
 _SHOWN_RUNS: Final = 5
 _SHOWN_CHANGES: Final = 20
+_BAD_ENDS: Final = ("needs_review", "failed", "partial")
 COLUMNS: Final = ("name", "region", "status", "devices", "last success", "last attempt", "next sync", "id")
 
 
@@ -67,10 +68,15 @@ def say_attention(out: Output, documents: list[Document]) -> None:
 def attention_sentence(document: Document) -> str:
     """What is wrong with an integration, and what to do."""
     last: Document = document["last_run"] or {}
-    if _works(document):
+    if _works(document) and last.get("status") not in _BAD_ENDS:
+        what = f"{document['conflicts']:,} dates were changed in the RMM against a manual edit"
+        then: str | None = "take one side of each"
+    elif _works(document):
         what, then = f"last sync {last.get('status')}: {last.get('reason')}", last.get("next_action")
     else:
         what, then = document["reason"] or document["status"], document["next_action"]
+    if document["edits_waiting"] and not _works(document):
+        what += f"; {document['edits_waiting']:,} edits of dates are kept meanwhile"
     return f"{document['name']}: {what}" + (f"; {then}" if then else "")
 
 
@@ -78,7 +84,7 @@ def needs_attention(document: Document) -> bool:
     """Whether a person should look at it; a disabled one was switched off by one."""
     last = document["last_run"]
     return document["status"].startswith("paused") or bool(
-        last and last["status"] in {"needs_review", "failed", "partial"}
+        document["conflicts"] or (last and last["status"] in _BAD_ENDS)
     )
 
 

@@ -55,6 +55,8 @@ def show_integration(out: Output, document: Document) -> None:
                 "waits",
                 requests["blocked_reason"] and f"{requests['blocked_reason']}, until {requests['blocked_until']}",
             ),
+            ("edits waiting", f"{document['edits_waiting']:,}" if document["edits_waiting"] else None),
+            ("conflicts", f"{document['conflicts']:,}" if document["conflicts"] else None),
             ("parked", f"{document['parked']:,} messages" if document["parked"] else None),
         ],
     )

@@ -249,13 +249,13 @@ async def _tell(conn: Connection, author: Author, data: EventData, *, event_id: 
 
 async def _raise_taken(conn: Connection, author: Author, name: str) -> None:
     row = await conn.fetchrow(
-        "select id, status from integrations where account_id = $1 and lower(name) = lower($2) and status <> 'removed'",
+        "select id, name, status from integrations where account_id = $1 and lower(name) = lower($2) and status <> 'removed'",
         author.account_id,
         name,
     )
     if row is None:  # removed in this very moment
         raise ChangeRefused(f"the name {name!r} was just given up", next_action="try again")
-    raise NameTaken(name, row["id"], row["status"])
+    raise NameTaken(row["name"], row["id"], row["status"])
 
 
 def _sealed(keys: PublicKeyRing, author: Author, integration_id: UUID, credentials: Credentials) -> str:

@@ -106,7 +106,7 @@ class Stand:
             return message
 
     async def settled(self) -> None:
-        """Nothing waits anywhere, and nothing is held: the service has acked what it was given."""
+        """Nothing waits anywhere."""
 
         async def ask() -> bool:
             return not await queues.depths(self.amqp_url)
@@ -129,7 +129,7 @@ class Stands:
         *,
         policy: RetryPolicy | None = None,
         deadline: timedelta = timedelta(minutes=1),
-        decode: Callable[[Any], Any] = read,
+        left: dict[str, int] | None = None,
     ) -> AsyncIterator[Stand]:
         script = Script()
 
@@ -137,12 +137,12 @@ class Stands:
             return Wiring(ports={"script": script}, pause=script.pause)
 
         settings = ServiceSettings(amqp_url=self.amqp_url, database_url=self.database_url, shutdown_seconds=0.5)  # type: ignore[arg-type]
-        subscription = Subscription(queue, decode, do, prefetch=5, policy=policy or RetryPolicy())
+        subscription = Subscription(queue, read, do, prefetch=5, policy=policy or RetryPolicy())
         service = Service("test", settings, [subscription], wire, pool_size=2, deadline=deadline)
         async with service.running():
             yield Stand(self.amqp_url, self.bus, script)
-        # What was held unacked comes back when the consumer has gone: nothing may be left of these tests.
-        assert not await queues.depths(self.amqp_url)
+        # What was held and not acked is back in its queue by now.
+        assert await queues.depths(self.amqp_url) == (left or {})
 
 
 @pytest.fixture
@@ -214,7 +214,9 @@ async def test_each_failure_waits_one_rung_longer_and_keeps_the_first(stands: St
             waiting = await stand.taken(f"fetcher.retry.{rung}")
             assert waiting.headers[names.ATTEMPT] == attempts + 1
             assert first_failed_at(waiting) == since
-            assert not {"x-death", "x-delivery-count"} & set(waiting.headers), "3.10 would go on counting from them"
+            # 3.10 would go on counting from the broker's own; a get shows a count of 0.
+            assert "x-death" not in waiting.headers
+            assert waiting.headers.get("x-delivery-count", 0) == 0
 
 
 async def test_the_last_try_ends_in_the_dead_queue_with_all_that_a_person_needs(stands: Stands) -> None:
@@ -252,7 +254,7 @@ async def test_a_strangers_header_of_our_name_does_no_harm(stands: Stands) -> No
     strange: list[dict[str, Any]] = [
         {names.ATTEMPT: "many", names.FIRST_FAILED_AT: "yesterday"},
         {names.ATTEMPT: -7, names.FIRST_FAILED_AT: "2026-01-01"},
-        {names.ATTEMPT: float("inf"), names.FIRST_FAILED_AT: 3},
+        {names.ATTEMPT: ["1"], names.FIRST_FAILED_AT: 3},
         {names.ATTEMPT: None, names.FIRST_FAILED_AT: None},
     ]
     async with stands.run() as stand:
@@ -356,11 +358,10 @@ async def test_a_message_in_hand_at_a_stop_comes_back(stands: Stands) -> None:
     async def for_ever() -> None:
         await asyncio.Event().wait()
 
-    with pytest.raises(AssertionError, match="assert not"):
-        async with stands.run() as stand:
-            stand.script.acts["cut"] = [for_ever]
-            await stand.send("cut")
-            await stand.script.called("cut", 1)
+    async with stands.run(left={QUEUE: 1}) as stand:
+        stand.script.acts["cut"] = [for_ever]
+        await stand.send("cut")
+        await stand.script.called("cut", 1)
     async with stands.run() as stand:
         await stand.script.called("cut", 1)
         await stand.settled()
@@ -375,6 +376,7 @@ async def test_one_failing_message_does_not_hold_up_the_others(stands: Stands) -
             await stand.send(f"fine {number}")
         await stand.script.called("fine 9", 1)
         stand.script.acts["stuck"].clear()
+        await stand.script.called("stuck", stand.script.calls.count("stuck") + 1)
         await stand.settled()
 
 

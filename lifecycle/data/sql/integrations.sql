@@ -3,6 +3,9 @@
 select i.*,
     d.total - g.missing - g.archived as active, g.missing, g.archived,
     (select count(*) from parked_messages p where p.integration_id = i.id and p.status = 'parked') as parked,
+    (select count(*) from date_pushes u where u.integration_id = i.id and u.status in ('waiting', 'writing', 'held'))
+        as edits_waiting,
+    (select count(*) from date_conflicts c where c.integration_id = i.id and c.status = 'open') as conflicts,
     r.id as run_id, r.status as run_status, r.reason as run_reason, r.next_action as run_next_action,
     r.requested_at as run_requested_at, r.finished_at as run_finished_at
 from integrations i

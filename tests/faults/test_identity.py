@@ -1,0 +1,111 @@
+"""The same hardware seen twice, and different hardware that says it is the same."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from shared.assets.serials import is_junk_serial, normalise_serial
+from tests.conftest import MakeLoopPipeline, MakeRmm
+from tests.support.books import Books
+from tests.support.desk import Desk
+from tests.support.stage import Stage
+
+LINKS = """
+    select a.device_id, a.asset_id = b.asset_id as same, b.matched_by from devices a
+    join devices b on b.device_id = a.device_id and b.integration_id = $2
+    where a.integration_id = $1
+"""
+
+
+def makers_number(device: dict[str, Any]) -> tuple[str, str] | None:
+    """Serial and maker of a device, None where the serial tells nothing."""
+    serial = normalise_serial(device["serial_number"] or "")
+    return None if not serial or is_junk_serial(serial) else (serial, device["manufacturer"])
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["one-after-the-other", "at-once"])
+async def test_two_integrations_of_an_account_that_see_the_same_hardware_share_its_assets(
+    stage: Stage, simulator: MakeRmm, in_process: MakeLoopPipeline, together: bool
+) -> None:
+    rmm = await simulator(devices=500, companies=6)
+    flow = await in_process(stage, rmm, replicas=2, rmm_page_size=60)
+    desk, books = Desk(stage), Books(stage)
+    first = await desk.add_integration(rmm, name="first")
+    if not together:
+        await desk.ended(first.run_id)
+    second = await desk.add_integration(rmm, name="second", key="second")
+    for added in (first, second):
+        assert (await desk.ended(added.run_id))["status"] == "succeeded"
+
+    devices = await rmm.devices()
+    counts = Counter(map(makers_number, devices.values()))
+    unique = {key for key, device in devices.items() if counts[number := makers_number(device)] == 1 and number}
+    assert len(unique) > len(devices) * 0.9
+    links = {row["device_id"]: row for row in await desk.rows(LINKS, first.id, second.id)}
+    assert links.keys() == devices.keys()
+    # A device without a bios or a system section says its serial in the other one.
+    assert [key for key in sorted(unique) if not links[key]["same"]] == []
+    if not together:
+        assert {links[key]["matched_by"] for key in unique} == {"serial"}
+    await books.quiet()
+    await flow.stop()
+    await books.check(rmm, first.id, second.id)
+
+
+async def test_nothing_matches_across_accounts(stage: Stage, simulator: MakeRmm, in_process: MakeLoopPipeline) -> None:
+    rmm = await simulator(devices=200, companies=3)
+    flow = await in_process(stage, rmm)
+    ours = Desk(stage)
+    stranger = await ours.value("insert into accounts (id, name) values (gen_random_uuid(), 'stranger') returning id")
+    theirs = Desk(stage, stranger)
+
+    added = await ours.add_integration(rmm)
+    other = await theirs.add_integration(rmm, key="second")
+    for each in (added, other):
+        assert (await ours.ended(each.run_id))["status"] == "succeeded"
+
+    crossing = await ours.value(
+        "select count(*) from devices d join assets a on a.id = d.asset_id where a.account_id <> d.account_id"
+    )
+    assert crossing == 0
+    count = len(await rmm.devices())
+    assert await ours.rows("select count(*) from assets group by account_id") == [(count,), (count,)]
+    books = Books(stage)
+    await books.quiet()
+    await flow.stop()
+    await books.check(rmm, added.id, other.id)
+
+
+async def test_cloned_serials_are_kept_apart_and_shown_to_a_person(
+    stage: Stage, simulator: MakeRmm, in_process: MakeLoopPipeline
+) -> None:
+    # A seed whose fleet has disk images put on two machines.
+    rmm = await simulator(devices=3000, companies=8, seed=11)
+    flow = await in_process(stage, rmm)
+    desk, books = Desk(stage), Books(stage)
+    devices = await rmm.devices()
+    by_number: dict[tuple[str, str], list[str]] = {}
+    for key, device in devices.items():
+        if number := makers_number(device):
+            by_number.setdefault(number, []).append(key)
+    clones = {key for keys in by_number.values() if len(keys) > 1 for key in keys}
+    assert clones, "this seed has no clones: choose another one"
+
+    added = await desk.add_integration(rmm)
+    run = await desk.ended(added.run_id)
+
+    assert (run["status"], run["created"]) == ("succeeded", len(devices))
+    asked = await desk.rows(
+        """select q.device_id, o.device_id as other from identity_ambiguities q
+           join devices o on o.asset_id = q.other_asset_id where q.kind = 'serial' and q.status = 'open'"""
+    )
+    assert clones <= {key for row in asked for key in (row["device_id"], row["other"])}
+    assert await desk.value("select count(distinct asset_id) from devices") == len(devices)
+    # Asked once: the next sync has no new question.
+    before = await desk.value("select count(*) from identity_ambiguities")
+    await desk.synced(added.id)
+    assert await desk.value("select count(*) from identity_ambiguities") == before
+    await books.quiet()
+    await flow.stop()
+    await books.check(rmm, added.id)

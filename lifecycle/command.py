@@ -39,8 +39,12 @@ def add(app: typer.Typer, name: str | None = None) -> Callable[[Body[P]], Body[P
     """Adds an async function to the app as a command; its first parameter gets the `Output`."""
 
     def register(body: Body[P]) -> Body[P]:
+        takes_account = "account" in inspect.signature(body).parameters
+
         def run(**given: Any) -> None:
             chosen = {option: given.pop(option) for option in _COMMON}
+            if not takes_account:
+                given.pop("account")
             out = Output(chosen["json_wanted"], color=not chosen["no_color"], quiet=chosen["quiet"])
             call: Callable[..., Coroutine[Any, Any, ExitCode | None]] = body
             try:
@@ -73,6 +77,10 @@ def _describe(run: Callable[..., None], body: Callable[..., object]) -> None:
         inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
         for option, annotation in _COMMON.items()
     ]
+    if "account" not in signature.parameters:
+        # Every command takes it, so that a script can say it everywhere; these concern all accounts.
+        account = Annotated[str | None, typer.Option("--account", hidden=True)]
+        common.append(inspect.Parameter("account", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=account))
     parameters = [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *common]
     run.__signature__ = signature.replace(parameters=parameters, return_annotation=None)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

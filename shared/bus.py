@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from aio_pika.exceptions import AMQPError
+from faststream.exceptions import IncorrectState
 from faststream.rabbit import Channel, ExchangeType, RabbitBroker, RabbitExchange
 from pamqp.commands import Basic
 
@@ -96,7 +97,7 @@ class Bus:
             if task is not None and task.cancelling():
                 raise
             raise BrokerUnavailable(f"the connection was lost while publishing {routing_key}") from None
-        except (AMQPError, OSError, TimeoutError, RuntimeError) as error:
+        except (AMQPError, IncorrectState, OSError, TimeoutError, RuntimeError) as error:
             raise BrokerUnavailable(f"{routing_key} was not confirmed: {type(error).__name__}") from error
         if not isinstance(answer, Basic.Ack):
             raise BrokerUnavailable(f"{routing_key} on {exchange} was not routed or not confirmed")

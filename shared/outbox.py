@@ -7,10 +7,15 @@ between publish and delete makes a duplicate, which every handler takes twice wi
 from dataclasses import dataclass
 from typing import Any, Final
 
+import asyncpg
+import structlog
+
 from shared.bus import Bus
-from shared.errors import BrokerUnavailable
+from shared.errors import BrokerUnavailable, Permanent
 from shared.events.envelope import Event
 from shared.postgres import Connection, Pool, connection, transaction
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("outbox")
 
 SWEEP_BATCH: Final = 200
 
@@ -63,7 +68,15 @@ class Outbox:
         """Publish what was left behind; returns how many. Any number of sweepers share the work."""
         async with transaction(self._pool) as conn:
             rows = await conn.fetch(_TAKE, older_than_seconds, SWEEP_BATCH)
-            for row in rows:
-                await self._bus.publish_body(row["routing_key"], row["body"].encode(), row["correlation_id"])
-            await conn.execute("delete from outbox where id = any($1)", [row["id"] for row in rows])
-        return len(rows)
+            sent = [row["id"] for row in rows if await self._sweep_one(row)]
+            await conn.execute("delete from outbox where id = any($1)", sent)
+        return len(sent)
+
+    async def _sweep_one(self, row: asyncpg.Record) -> bool:
+        try:
+            await self._bus.publish_body(row["routing_key"], row["body"].encode(), row["correlation_id"])
+        except Permanent as error:
+            # It stays, and its age shows; the others must not wait behind it.
+            log.error("can't be published", action="sweep", id=row["id"], code=error.code, reason=str(error))  # noqa: TRY400
+            return False
+        return True

@@ -1,16 +1,24 @@
-"""`secrets keygen|deployment`: the keys that credentials are sealed with, and a deployment's passwords."""
+"""`secrets keygen|rotate|deployment`: the keys that credentials are sealed with, and a deployment's passwords."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lifecycle.command import add
-from lifecycle.exits import Refused
+from lifecycle.exits import NotFound, Refused
 from lifecycle.output import Output
 
 PrivateOption = Annotated[Path, typer.Option("--private", help="File for the private key; nobody else may read it.")]
 IntoOption = Annotated[Path, typer.Option("--into", help="Folder that gets a folder for each reader.")]
+KeptPrivateOption = Annotated[
+    Path | None, typer.Option("--private", help="File of the private keys; the stack's otherwise.")
+]
+KeptPublicOption = Annotated[
+    Path | None, typer.Option("--public", help="File of the public key; the stack's otherwise.")
+]
+ForgetOption = Annotated[bool, typer.Option("--forget", help="Drop the old private keys in the second run.")]
 PublicOption = Annotated[Path, typer.Option("--public", help="File for the public key.")]
 
 
@@ -18,6 +26,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands to the app."""
     group = typer.Typer(help="The keys that credentials are sealed with.", no_args_is_help=True)
     add(group, "keygen")(keygen)
+    add(group, "rotate")(rotate)
     add(group, "deployment")(deployment)
     app.add_typer(group, name="secrets")
 
@@ -35,6 +44,36 @@ async def deployment(out: Output, *, into: IntoOption) -> None:
     if out.json_wanted:
         out.document({"made": made})
     out.message(f"made {len(made)} files" if made else "everything was there")
+
+
+async def rotate(
+    out: Output, *, private: KeptPrivateOption = None, public: KeptPublicOption = None, forget: ForgetOption = False
+) -> None:
+    """Change the key that stored secrets are sealed with; run it twice, with a restart between.
+
+        lifecycle secrets rotate
+
+    The first run gives the private key file a new key beside the old ones. Restart the fetcher and writeback, so that
+    they have it, and run it again: it changes the public key and seals every stored secret anew.
+    """
+    from lifecycle import rotation  # noqa: PLC0415 - `--help` is quick
+    from lifecycle.session import connect, stack_layout  # noqa: PLC0415 - the same
+
+    layout = stack_layout()
+    private, public = private or layout.private_keys_file, public or layout.sealing_key_file
+    for path in (private, public):
+        if not path.is_file():
+            raise NotFound(f"there is no key file {path}", "name it with --private or --public, or run: lifecycle up")
+    if rotation.begun(private, public):
+        async with connect() as session:
+            done = await rotation.reseal(session.connection, private, public, forget=forget)
+        words = f"key {done.key_id} is in use; {done.resealed} stored secrets were sealed anew"
+    else:
+        done = rotation.add_key(private)
+        words = f"key {done.key_id} added to {private}; restart the fetcher and writeback, then run this again"
+    if out.json_wanted:
+        out.document(asdict(done))
+    out.message(words)
 
 
 async def keygen(out: Output, *, private: PrivateOption, public: PublicOption) -> None:

@@ -112,9 +112,7 @@ async def _dates(connection: Connection, asset_id: UUID) -> Document:
     for field in FIELDS:
         resolution = resolve(field, said[field])
         losers = [{"source": one.source, "value": one.value, "why": one.why} for one in resolution.losers]
-        pushes = [
-            {name: value for name, value in row.items() if name != "field"} for row in rows if row["field"] == field
-        ]
+        pushes = [dict(row) for row in rows if row["field"] == field]
         found[field] = {
             "value": resolution.value,
             "origin": resolution.origin,

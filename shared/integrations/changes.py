@@ -249,7 +249,8 @@ async def _tell(conn: Connection, author: Author, data: EventData, *, event_id: 
 
 async def _raise_taken(conn: Connection, author: Author, name: str) -> None:
     row = await conn.fetchrow(
-        "select id, name, status from integrations where account_id = $1 and lower(name) = lower($2) and status <> 'removed'",
+        "select id, name, status from integrations"
+        " where account_id = $1 and lower(name) = lower($2) and status <> 'removed'",
         author.account_id,
         name,
     )

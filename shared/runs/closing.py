@@ -89,7 +89,9 @@ async def _close(
     conclusion = conclude(counted, accepted=accepted)
     missing = archived = 0
     if conclusion.judge and unseen["gone"]:
-        judged = await conn.fetchrow(sql(__package__, "judge"), unseen["gone"], progress["integration_id"], RUNS_UNTIL_ARCHIVED)
+        judged = await conn.fetchrow(
+            sql(__package__, "judge"), unseen["gone"], progress["integration_id"], RUNS_UNTIL_ARCHIVED
+        )
         assert judged is not None
         missing, archived = judged["missing"], judged["archived"]
     await _store(conn, run_id, conclusion, balance, missing, archived)

@@ -114,9 +114,7 @@ def peak_rss_mib(pid: int) -> float:
 
 def describe() -> dict[str, str | int]:
     """What kind of machine this is, for the head of a table."""
-    cpu = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        "unknown processor",
-    )
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.partition(":")[2].strip() for line in lines if "model name" in line), "unknown processor")
     memory = int(Path("/proc/meminfo").read_text().split()[1]) // (1024 * 1024)
     return {"cores": len(os.sched_getaffinity(0)), "processor": cpu, "memory_gib": memory}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lifecycle.stack.keys import write_secret
-from shared.secrets import PrivateKeyRing, PublicKeyRing, SealInfo, generate_keypair
+from shared.secrets import SEALED, PrivateKeyRing, PublicKeyRing, SealInfo, generate_keypair
 
 if TYPE_CHECKING:
     import asyncpg
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _SECRETS = """
     select id, account_id, client_secret_sealed as sealed from integrations
     where client_secret_sealed is not null for update
+"""
+_OLDER = """
+    select exists (select from integrations where not starts_with(client_secret_sealed, $1))
+        or exists (select from rmm_tokens where not starts_with(token_sealed, $1))
 """
 _TOKENS = """
     select t.integration_id as id, i.account_id, t.scope_set, t.token_sealed as sealed
@@ -35,9 +39,12 @@ class Rotated:
     forgotten: int = 0
 
 
-def begun(private: Path, public: Path) -> bool:
-    """Whether the newest private key is not the one yet that secrets are sealed to."""
-    return _private(private).key_ids[0] != _public(public).key_ids[0]
+async def begun(connection: "asyncpg.Connection[Any]", private: Path, public: Path) -> bool:
+    """Whether the newest private key is not the one yet that all secrets are sealed to."""
+    newest = _private(private).key_ids[0]
+    if newest != _public(public).key_ids[0]:
+        return True
+    return bool(await connection.fetchval(_OLDER, f"{SEALED}.{newest}."))
 
 
 def add_key(private: Path) -> Rotated:

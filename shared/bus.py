@@ -18,7 +18,7 @@ from shared.errors import BrokerUnavailable, MessageTooLarge
 from shared.events.envelope import CONTENT_TYPE, Event, EventData
 
 PUBLISH_TIMEOUT_SECONDS: Final = 15.0
-MAX_BODY_BYTES: Final = 1024 * 1024
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 
 
 class Announce(Protocol):
@@ -59,7 +59,7 @@ class Bus:
         await self.publish_body(event.type, event.model_dump_json().encode(), event.correlation_id)
 
     async def publish_body(self, routing_key: str, body: bytes, correlation_id: str) -> None:
-        """Publish an event that is already JSON; refuses more than 1 MiB."""
+        """Publish an event that is already JSON; refuses more than 4 MiB."""
         if len(body) > MAX_BODY_BYTES:
             raise MessageTooLarge(routing_key, len(body), MAX_BODY_BYTES)
         await self.publish_raw(
@@ -92,7 +92,7 @@ class Bus:
                     message_id=message_id,
                 )
         except asyncio.CancelledError:
-            # A half-open connection ends a publish in a CancelledError that nobody asked for (broker.md 2.4).
+            # A half-open connection ends a publish in a CancelledError that nobody asked for (docs/adr/0002).
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise

@@ -150,10 +150,13 @@ class DeliveryMiddleware(BaseMiddleware[Any, Any]):
             NEXT_ACTION: park.next_action,
             TRACEBACK: _summary(error) if park.bug else "",
         }
-        await self._republish(topology.DEAD, queue, msg, headers)
+        # Under its own message id: parked twice, because of a crash before the ack, it is stored once.
+        await self._republish(topology.DEAD, queue, msg, headers, message_id=msg.raw_message.message_id)
         metrics.MESSAGES.labels(queue=queue, outcome="parked").inc()
 
-    async def _republish(self, exchange: str, key: str, msg: Any, headers: dict[str, Any]) -> None:
+    async def _republish(
+        self, exchange: str, key: str, msg: Any, headers: dict[str, Any], *, message_id: str | None = None
+    ) -> None:
         """Hand the message on, confirmed. Where the broker does not take it, it stays unacked and comes back."""
         while True:
             try:
@@ -164,6 +167,7 @@ class DeliveryMiddleware(BaseMiddleware[Any, Any]):
                     correlation_id=msg.correlation_id,
                     content_type=msg.content_type,
                     headers=headers,
+                    message_id=message_id,
                 )
             except BrokerUnavailable as error:
                 log.warning("holding", action="hold", reason=str(error))

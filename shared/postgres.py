@@ -49,6 +49,10 @@ async def _prepare(connection: Connection) -> None:
         await connection.set_type_codec(kind, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
 
 
+async def _nothing(_connection: Connection) -> None:
+    """Our statements leave nothing in a session that would have to be reset."""
+
+
 async def open_pool(database_url: str, *, service: str, size: int = 8) -> Pool:
     """Connect `size` connections at most. Raises StoreUnavailable where there is no database."""
     try:
@@ -58,7 +62,8 @@ async def open_pool(database_url: str, *, service: str, size: int = 8) -> Pool:
             max_size=size,
             init=_prepare,
             command_timeout=COMMAND_SECONDS,
-            server_settings={"application_name": f"lifecycle-{service}"},
+            server_settings={"application_name": f"lifecycle-{service}", "jit": "off"},
+            reset=_nothing,
         )
     except (*_DOWN, asyncpg.PostgresError) as error:
         # A wrong password, or no such database: at start that is as good as none.

@@ -6,6 +6,7 @@ is here. Nothing connects before `serve` runs the app.
 
 import asyncio
 import gc
+import inspect
 import signal
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
@@ -110,8 +111,6 @@ class Service:
             bus = await self._bus(amqp_url, stack)
             wiring = await self.wire(Wired(pool=pool, bus=bus, health=self.health, stack=stack))
             app = AsgiFastStream(_consumer(self, amqp_url, wiring, bus, pool), logger=None)
-            for port_name, port in wiring.ports.items():
-                app.context.set_global(port_name, port)
             _register_checks(self.health, amqp_url, pool, self.subscriptions)
             # Long-lived objects out of the collector's way: it walks all that lives while pages are parsed.
             gc.collect()
@@ -160,6 +159,7 @@ def _consumer(service: Service, amqp_url: str, wiring: Wiring, bus: Bus, pool: P
     broker = RabbitBroker(
         amqp_url,
         ack_policy=AckPolicy.REJECT_ON_ERROR,
+        apply_types=False,
         middlewares=(rules,),
         graceful_timeout=service.settings.shutdown_seconds,
         app_id=service.name,
@@ -173,8 +173,18 @@ def _consumer(service: Service, amqp_url: str, wiring: Wiring, bus: Bus, pool: P
             decoder=_decoder(subscription.decode),
             ack_policy=AckPolicy.REJECT_ON_ERROR,
             no_reply=True,
-        )(subscription.handler)
+        )(_bound(subscription.handler, wiring.ports))
     return broker
+
+
+def _bound(handler: Callable[..., Awaitable[None]], ports: dict[str, Any]) -> Callable[[Any], Awaitable[None]]:
+    """The handler with its ports, by their names: FastDepends would take each through a thread for every message."""
+    wanted = {name: ports[name] for name in inspect.signature(handler).parameters if name in ports}
+
+    async def handle(event: Any) -> None:
+        await handler(event, **wanted)
+
+    return handle
 
 
 def _register_checks(health: Health, amqp_url: str, pool: Pool, subscriptions: Sequence[Subscription]) -> None:

@@ -10,8 +10,6 @@ from lifecycle.command import add
 from lifecycle.exits import ExitCode, Refused
 from lifecycle.output import Output
 
-_NAME = "Demo"
-
 ExitOption = Annotated[bool, typer.Option("--exit", help="End by itself, with everything that was started.")]
 DevicesOption = Annotated[int, typer.Option("--devices", min=1, help="Devices in the simulated RMM.")]
 CompaniesOption = Annotated[int, typer.Option("--companies", min=1, help="Companies in the simulated RMM.")]
@@ -25,84 +23,82 @@ def register(app: typer.Typer) -> None:
 async def demo(
     out: Output, *, leave: ExitOption = False, devices: DevicesOption = 3000, companies: CompaniesOption = 20
 ) -> ExitCode:
-    """Start everything with a simulated RMM, add it as an integration and sync its devices.
+    """Start everything with a simulated RMM, sync its devices, edit a date and see it arrive there.
 
         lifecycle demo
         lifecycle demo --exit
 
     Stays up until Ctrl-C. A stack that was already up is used and left up.
     """
-    from lifecycle.session import stack_layout  # noqa: PLC0415 - `--help` is quick
+    from lifecycle.data.demonstration import never_silent  # noqa: PLC0415 - `--help` is quick
+    from lifecycle.session import stack_layout  # noqa: PLC0415 - the same
     from lifecycle.stack import control  # noqa: PLC0415 - the same
     from lifecycle.stack.plan import Plan  # noqa: PLC0415 - the same
 
     layout = stack_layout()
     state = control.running_state(layout)
     was_up = state is not None
-    if state is None:
-        with out.progress("starting") as progress:
-            plan = Plan(devices=devices, companies=companies)
-            state = await control.start_detached(layout, plan, progress.done)
+    async with never_silent(out, "starting") as say:
+        if state is None:
+            state = await control.start_detached(layout, Plan(devices=devices, companies=companies), say)
+        else:
+            say("the stack is already up")
+            state = await control.await_ready(layout, state.supervisor, lambda _: None)
     try:
-        code = await _sync(out, state, layout.simulator_secret_file)
-        await _show(out)
+        code = await _show(out, state, layout.simulator_secret_file)
+        _say_next(out, state, ends=leave and not was_up)
         if not leave and not was_up:
-            await _until_interrupted(out, state)
+            await _until_interrupted(out)
     finally:
         if not was_up:
-            with out.progress("stopping") as progress:
-                await control.bring_down(layout, progress.step)
+            async with never_silent(out, "stopping") as say:
+                await control.bring_down(layout, say)
     return code
 
 
-async def _sync(out: Output, state: Any, secret_file: Any) -> ExitCode:
-    """Adds the integration and waits for its first sync, or syncs it again where an earlier demo has added it."""
-    from lifecycle.data import syncing  # noqa: PLC0415 - `--help` is quick
-    from lifecycle.data.adding import add_one  # noqa: PLC0415 - the same
-    from lifecycle.data.naming import find_integration  # noqa: PLC0415 - the same
-    from lifecycle.data.waiting import Waiting  # noqa: PLC0415 - the same
+async def _show(out: Output, state: Any, secret_file: Any) -> ExitCode:
+    """Syncs, lists assets, edits a date; one document at the end where that is wished."""
+    from lifecycle.data import demonstration  # noqa: PLC0415 - `--help` is quick
     from lifecycle.session import connect  # noqa: PLC0415 - the same
 
     if state.simulator_client_id is None:
         raise Refused("the stack here runs without a simulated RMM", "run: lifecycle down, then: lifecycle demo")
-    # One document comes at the end, and it is ours.
-    out = Output(color=out.color, quiet=out.quiet)
+    # The parts print as for a person, and to standard error only where the one document is ours to print.
+    part = (
+        Output(json_wanted=False, color=out.color, quiet=out.quiet) if not out.json_wanted else _Silent(quiet=out.quiet)
+    )
     async with connect() as session:
-        query = "select exists (select from integrations where name = $1 and status <> 'removed')"
-        if not await session.connection.fetchval(query, _NAME):
-            return await add_one(
-                session,
-                out,
-                name=_NAME,
-                region="eu",
-                client_id=state.simulator_client_id,
-                secret_file=str(secret_file),
-                sync=True,
-                waiting=Waiting(None),
-            )
-        found = await find_integration(session, _NAME)
-        wanted = await syncing.what_is_wanted(session, found, None, None)
-        run, code = await syncing.sync(session, out, found, wanted, waiting=Waiting(None))
-        syncing.say_end(out, run, code)
-        return code
-
-
-async def _show(out: Output) -> None:
-    from lifecycle.session import connect  # noqa: PLC0415 - `--help` is quick
-
-    query = "select asset_type, count(*) from assets where account_id = $1 group by 1 order by 2 desc"
-    async with connect() as session:
-        rows = await session.connection.fetch(query, session.account_id)
+        key = demonstration.Key(state.simulator_client_id, secret_file)
+        synced, run = await demonstration.sync_simulator(session, part, key)
+        await demonstration.show_assets(session, part)
+        edited, edit = await demonstration.edit_a_date(session, part)
     if out.json_wanted:
-        out.document({row["asset_type"]: row["count"] for row in rows})
-    else:
-        out.table(("type", "assets"), [tuple(row) for row in rows])
+        out.document({"console_url": state.console_url, "rmm_base_url": state.rmm_base_url, "run": run, "edit": edit})
+    return synced if synced is not ExitCode.DONE else edited
 
 
-async def _until_interrupted(out: Output, state: Any) -> None:
+class _Silent(Output):
+    """Messages as ever; what belongs on standard output is left out."""
+
+    def text(self, text: str) -> None:
+        """Left out."""
+
+    def table(self, *_: Any, **__: Any) -> None:
+        """Left out."""
+
+
+def _say_next(out: Output, state: Any, *, ends: bool) -> None:
+    if ends:
+        out.message("that was it; to stay and look around: lifecycle demo")
+        return
     if state.console_url is not None:
         out.message(f"console: {state.console_url}")
-    out.message("look around in another terminal: lifecycle integrations list; lifecycle ps; Ctrl-C ends it")
+    out.message(f"simulated RMM: {state.rmm_base_url}")
+    out.message("look around in another terminal: lifecycle assets list; lifecycle status --watch; lifecycle ps")
+
+
+async def _until_interrupted(out: Output) -> None:
+    out.message("Ctrl-C ends it")
     interrupted = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, interrupted.set)

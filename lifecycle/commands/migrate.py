@@ -21,13 +21,16 @@ async def migrate(out: Output, *, check: CheckOption = False) -> None:
         lifecycle migrate
         lifecycle migrate --check     say what is missing and change nothing
 
-    Twice is harmless, and so is running it in several places at once.
+    Twice is harmless, and so is running it in several places at once. A new database gets its first account.
     """
-    from lifecycle.session import database_url  # noqa: PLC0415 - `--help` is quick
+    from lifecycle.accounts import ensure_first_account  # noqa: PLC0415 - `--help` is quick
+    from lifecycle.session import database_url  # noqa: PLC0415 - the same
     from shared import migrations  # noqa: PLC0415 - the same
 
     url = database_url()
     names = await (migrations.pending(url) if check else migrations.migrate(url))
+    if not check:
+        await ensure_first_account(url)
     if out.json_wanted:
         out.document({"pending" if check else "applied": names})
     for name in names:

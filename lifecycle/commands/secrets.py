@@ -64,13 +64,13 @@ async def rotate(
     for path in (private, public):
         if not path.is_file():
             raise NotFound(f"there is no key file {path}", "name it with --private or --public, or run: lifecycle up")
-    if rotation.begun(private, public):
-        async with connect() as session:
+    async with connect() as session:
+        if await rotation.begun(session.connection, private, public):
             done = await rotation.reseal(session.connection, private, public, forget=forget)
-        words = f"key {done.key_id} is in use; {done.resealed} stored secrets were sealed anew"
-    else:
-        done = rotation.add_key(private)
-        words = f"key {done.key_id} added to {private}; restart the fetcher and writeback, then run this again"
+            words = f"key {done.key_id} is in use; {done.resealed} stored secrets were sealed anew"
+        else:
+            done = rotation.add_key(private)
+            words = f"key {done.key_id} added to {private}; restart the fetcher and writeback, then run this again"
     if out.json_wanted:
         out.document(asdict(done))
     out.message(words)

@@ -6,7 +6,7 @@ from lifecycle.data.credentials import key_ring, read_credentials, warn_of_regio
 from lifecycle.data.publishing import SWEPT, change, publish
 from lifecycle.data.runs import exit_code
 from lifecycle.data.syncing import say_end
-from lifecycle.data.waiting import Waiting, wait_for_run
+from lifecycle.data.waiting import LINE_SECONDS, Waiting, wait_for_run
 from lifecycle.exits import ExitCode, WrongUsage
 from lifecycle.output import Output
 from lifecycle.session import Session
@@ -26,6 +26,7 @@ async def add_one(
     secret_file: str | None,
     sync: bool,
     waiting: Waiting | None,
+    line_seconds: float = LINE_SECONDS,
 ) -> ExitCode:
     """Adds it and prints the result."""
     keys = key_ring(session)
@@ -44,7 +45,7 @@ async def add_one(
     status = "queued" if added.run_id else "never_synced"
     document: dict[str, Any] = {"integration_id": added.integration_id, "run_id": added.run_id, "status": status}
     if added.run_id is not None and waiting is not None:
-        return await _await_first_run(session, out, new.name, document, waiting)
+        return await _await_first_run(session, out, new.name, document, waiting, line_seconds)
     _say_added(out, new.name, document)
     if not published:
         out.message(SWEPT)
@@ -52,10 +53,10 @@ async def add_one(
 
 
 async def _await_first_run(
-    session: Session, out: Output, name: str, document: dict[str, Any], waiting: Waiting
+    session: Session, out: Output, name: str, document: dict[str, Any], waiting: Waiting, line_seconds: float
 ) -> ExitCode:
     out.message(f"added {name}; the first sync is queued")
-    run = await wait_for_run(session, out, document["run_id"], waiting=waiting)
+    run = await wait_for_run(session, out, document["run_id"], waiting=waiting, line_seconds=line_seconds)
     code = exit_code(run)
     if out.json_wanted:
         reasons = {word: run[word] for word in ("reason_code", "reason", "next_action")}

@@ -51,11 +51,8 @@ async def replace(
     result = await await_probe(session, out, probe_id, waiting)
     status = await session.connection.fetchval("select status from integrations where id = $1", integration.id)
     code = say_checks(out, result)
-    works = {
-        ExitCode.DONE: "and they work"
-        + ("; a catch-up sync follows" if changed.status == "paused_credentials" else ""),
-        ExitCode.FAILED: "and the RMM does not take them",
-    }
+    follows = "; a catch-up sync follows" if changed.status == "paused_credentials" else ""
+    works = {ExitCode.DONE: f"and they work{follows}", ExitCode.FAILED: "and the RMM does not take them"}
     said = works.get(code, "which nobody has tried yet")
     _say(out, {**document, "status": status, "probe": result}, f"{changed.name} has new credentials, {said}")
     return code

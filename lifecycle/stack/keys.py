@@ -1,5 +1,6 @@
 """The keys of this stack: made once, and kept for as long as the data that is sealed to them."""
 
+import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,13 @@ def ensure_simulator_secret(layout: Layout) -> str:
 
 
 def write_secret(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read, from its first byte on."""
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_text(text)
+    """Writes a file that only its owner can read, from its first byte on; a crash leaves the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600, exist_ok=False)
+    with fresh.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)

@@ -53,11 +53,25 @@ def decode_sync_order(message: Any) -> SyncOrder:
     if event_type(message.body) == IntegrationCreated.event_type:
         created = parse_event(message.body, IntegrationCreated)
         return SyncOrder(
-            created.data.integration_id, _request_id(created), created.data.run_id, "full", None, created=True
+            created.data.integration_id,
+            _request_id(created),
+            created.data.run_id,
+            "full",
+            None,
+            created=True,
+            account_id=created.accountid,
         )
     wanted = parse_event(message.body, SyncRequested)
     data = wanted.data
-    return SyncOrder(data.integration_id, _request_id(wanted), data.run_id, data.kind, data.target, created=False)
+    return SyncOrder(
+        data.integration_id,
+        _request_id(wanted),
+        data.run_id,
+        data.kind,
+        data.target,
+        created=False,
+        account_id=wanted.accountid,
+    )
 
 
 def _request_id(event: Event[Any]) -> UUID:

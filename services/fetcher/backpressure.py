@@ -57,23 +57,29 @@ class Room:
         async with self._written:
             self._written.notify_all()
 
-    async def wait(self, integration_id: UUID) -> None:
-        """Return when there is room for a page of the integration. Raises WriterBehind after ten seconds."""
+    async def wait(self, integration_id: UUID, *, own: int, total: int) -> None:
+        """Return when there is room for a page of the integration, of which so many parts were just counted.
+
+        Raises WriterBehind after ten seconds.
+        """
         started = time.monotonic()
-        while not await self._is_room(integration_id):
+        room = self._fits(own, total)
+        while not room:
             if time.monotonic() - started > WAIT_SECONDS:
                 raise WriterBehind(f"{self._own} parts of pages of integration {integration_id} wait for the writer")
             async with self._written:
-                try:
+                with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_AGAIN_SECONDS):
                         await self._written.wait()
-                except TimeoutError:
-                    continue
+            room = await self._is_room(integration_id)
         metrics.BACKPRESSURE_SECONDS.observe(time.monotonic() - started)
 
     async def _is_room(self, integration_id: UUID) -> bool:
         async with connection(self._pool) as conn:
             row = await conn.fetchrow(sql("services.fetcher.sql", "room"), integration_id)
         assert row is not None
+        return self._fits(row["own"], row["total"])
+
+    def _fits(self, own: int, total: int) -> bool:
         # One page each may always wait: a small tenant never stands behind the pages of the large ones.
-        return bool(row["own"] == 0 or (row["own"] < self._own and row["total"] < self._total))
+        return own == 0 or (own < self._own and total < self._total)

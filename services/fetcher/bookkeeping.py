@@ -10,14 +10,15 @@ import asyncpg
 
 from services.fetcher.planning import Scope
 from shared import outbox
-from shared.errors import IntegrationInactive, UnknownIntegration
+from shared.errors import BadMessage, IntegrationInactive, UnknownIntegration
+from shared.events.envelope import Event, new_event
 from shared.events.syncs import PageDue
-from shared.integrations.reading import WORKING
+from shared.integrations.reading import WORKING, Integration
 from shared.postgres import Connection, Pool, connection, sql, transaction
 from shared.rmm.companies import Company, Site
 from shared.runs.closing import close_if_done
 from shared.runs.requests import Kind, request_run
-from shared.runs.scopes import fail_run, page_due, start_scopes
+from shared.runs.scopes import fail_run, start_scopes
 
 SOURCE: Final = "fetcher"
 _SQL: Final = "services.fetcher.sql"
@@ -33,6 +34,7 @@ class SyncOrder:
     kind: Kind
     target: str | None
     created: bool
+    account_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,10 @@ class PageTask:
     cursor: int | None
     companies: dict[str, str | None]
     sites: dict[str, str | None]
+    integration: Integration
+    correlation_id: UUID
+    waiting_own: int
+    waiting_total: int
 
 
 class PostgresRuns:
@@ -76,7 +82,10 @@ class PostgresRuns:
         Raises IntegrationInactive or UnknownIntegration, with the run cancelled, when there is nothing to use.
         """
         async with transaction(self._pool) as conn:
-            status = await conn.fetchval("select status from integrations where id = $1", order.integration_id)
+            row = await conn.fetchrow("select status, account_id from integrations where id = $1", order.integration_id)
+            status = row["status"] if row else None
+            if row and order.account_id and order.account_id != row["account_id"]:
+                raise BadMessage(f"integration {order.integration_id} is not of account {order.account_id}")
             if status in WORKING:
                 return await self._queued(conn, order)
             pending: list[outbox.Pending] = []
@@ -168,19 +177,33 @@ class PostgresRuns:
         self, task: PageTask, fetch_id: UUID, *, devices: int, chunks: int, next_cursor: int | None
     ) -> None:
         """Record a page whose chunks are published, and announce what is due next. A recorded page is nothing."""
-        async with transaction(self._pool) as conn:
-            status = await conn.fetchval(
-                sql(_SQL, "record_page"), task.scope_id, task.page_no, fetch_id, devices, chunks, next_cursor
+        following = _following(task)
+        async with connection(self._pool) as conn:
+            row = await conn.fetchrow(
+                sql(_SQL, "record_page"),
+                task.scope_id,
+                task.page_no,
+                fetch_id,
+                devices,
+                chunks,
+                next_cursor,
+                following.type,
+                body := following.model_dump_json(),
+                following.correlation_id,
             )
-            if status is None:
-                return
-            if status == "listing":
-                pending = [await page_due(conn, task.run_id, task.scope_id, task.page_no + 1, source=SOURCE)]
-            else:
-                pending = await start_scopes(conn, task.run_id, self._scopes_at_once, source=SOURCE)
+        if row is None:
+            return
+        if row["outbox_id"]:
+            await self._events.publish(outbox.Pending(row["outbox_id"], following.type, body, following.correlation_id))
+            return
+        await self._scope_ended(task.run_id)
+
+    async def _scope_ended(self, run_id: UUID) -> None:
+        # A crash before this leaves the next scopes pending: the next scope that ends, or the reaper, starts them.
+        async with transaction(self._pool) as conn:
+            pending = await start_scopes(conn, run_id, self._scopes_at_once, source=SOURCE)
         await self._events.publish(*pending)
-        if status == "done":
-            await close_if_done(self._pool, self._events, task.run_id, source=SOURCE)
+        await close_if_done(self._pool, self._events, run_id, source=SOURCE)
 
     async def split_scope(self, task: PageTask) -> None:
         """One scope for each company, where the RMM refuses several in a call."""
@@ -219,6 +242,19 @@ async def _fail(conn: Connection, run_id: UUID, status: str, reason_code: str, r
     )
 
 
+def _following(task: PageTask) -> Event[PageDue]:
+    data = PageDue(
+        integration_id=task.integration_id, run_id=task.run_id, scope_id=task.scope_id, page_no=task.page_no + 1
+    )
+    return new_event(
+        data,
+        source=SOURCE,
+        account_id=task.account_id,
+        subject=f"runs/{task.run_id}",
+        correlation_id=str(task.correlation_id),
+    )
+
+
 def _page_task(row: asyncpg.Record) -> PageTask:
     names: dict[str, Any] = {key: row[key] if isinstance(row[key], dict) else json.loads(row[key]) for key in _NAMES}
     return PageTask(
@@ -233,6 +269,21 @@ def _page_task(row: asyncpg.Record) -> PageTask:
         cursor=row["cursor"],
         companies=names["companies"],
         sites=names["sites"],
+        integration=Integration(
+            id=row["integration_id"],
+            account_id=row["account_id"],
+            name=row["name"],
+            region=row["region"],
+            client_id=row["client_id"],
+            client_secret_sealed=row["client_secret_sealed"],
+            credentials_version=row["credentials_version"],
+            status=row["status"],
+            reason=row["reason"],
+            quirks=row["quirks"],
+        ),
+        correlation_id=row["correlation_id"],
+        waiting_own=row["waiting_own"],
+        waiting_total=row["waiting_total"],
     )
 
 

@@ -1,10 +1,8 @@
 """The fetcher's handlers: begin a sync, fetch a page, try credentials."""
 
 from collections.abc import Sequence
-from typing import Annotated, Protocol
+from typing import Protocol
 from uuid import UUID, uuid4
-
-from faststream import Context
 
 from services.fetcher.bookkeeping import PageTask, RunStart, SyncOrder
 from services.fetcher.planning import Scope, plan_scopes
@@ -70,7 +68,7 @@ class Devices(Protocol):
 class Room(Protocol):
     """Whether the writer can take more."""
 
-    async def wait(self, integration_id: UUID) -> None:
+    async def wait(self, integration_id: UUID, *, own: int, total: int) -> None:
         """Return when there is."""
         ...
 
@@ -91,9 +89,7 @@ class Probes(Protocol):
         ...
 
 
-async def begin_sync(
-    order: SyncOrder, runs: Annotated[Runs, Context()], devices: Annotated[Devices, Context()]
-) -> None:
+async def begin_sync(order: SyncOrder, runs: Runs, devices: Devices) -> None:
     """List companies and sites, and let the first scopes of the run list their devices.
 
     Twice is safe: only a queued run begins. A crash before the last await leaves the run queued, and the redelivery
@@ -126,10 +122,10 @@ async def _scopes(start: RunStart, listing: Listing, runs: Runs) -> list[Scope] 
 
 async def fetch_page(
     due: Event[PageDue],
-    runs: Annotated[Runs, Context()],
-    devices: Annotated[Devices, Context()],
-    room: Annotated[Room, Context()],
-    chunks: Annotated[Chunks, Context()],
+    runs: Runs,
+    devices: Devices,
+    room: Room,
+    chunks: Chunks,
 ) -> None:
     """Fetch one page, hand it on in chunks, record it, and announce what is due next.
 
@@ -140,7 +136,7 @@ async def fetch_page(
     task = await runs.page_task(due.data)
     if task is None:
         return
-    await room.wait(task.integration_id)
+    await room.wait(task.integration_id, own=task.waiting_own, total=task.waiting_total)
     page = await devices.page(task)
     if page.packing_refused:
         await runs.split_scope(task)
@@ -154,7 +150,7 @@ async def fetch_page(
     await runs.record_page(task, fetch_id, devices=page.devices, chunks=count, next_cursor=page.next_cursor)
 
 
-async def probe_credentials(order: ProbeOrder, probes: Annotated[Probes, Context()]) -> None:
+async def probe_credentials(order: ProbeOrder, probes: Probes) -> None:
     """Try the stored credentials; where they work, a paused integration resumes with a catch-up sync.
 
     Twice is safe: only a paused integration resumes. A crash before the commit leaves it paused, and the scheduler

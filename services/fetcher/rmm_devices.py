@@ -70,7 +70,7 @@ class RmmDevices:
         """One page of the task's scope. A refused packing is told, not raised: the scope is split."""
         if task.page_no >= MOST_PAGES:
             raise CursorLoop(f"more than {MOST_PAGES} pages in one list of integration {task.integration_id}")
-        async with self._access.line(task.integration_id) as line:
+        async with self._access.line(task.integration_id, known=task.integration) as line:
             try:
                 page = await self._read(line.client, task)
             except TooManyCompanies:

@@ -10,7 +10,7 @@ class FetcherSettings(RmmSettings):
 
     scopes_at_once: int = Field(default=4, ge=1, le=32, description="lists of one integration that are read at once")
     chunks_waiting_own: int = Field(
-        default=16, ge=1, description="parts of pages of one integration that may wait for the writer"
+        default=8, ge=1, description="parts of pages of one integration that may wait for the writer"
     )
-    chunks_waiting_all: int = Field(default=48, ge=1, description="parts of pages that may wait for the writer in all")
+    chunks_waiting_all: int = Field(default=32, ge=1, description="parts of pages that may wait for the writer in all")
     fetcher_prefetch: int = Field(default=8, ge=1, le=100, description="pages that one fetcher works on at once")

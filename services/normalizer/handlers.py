@@ -1,8 +1,6 @@
 """The normalizer's one handler."""
 
-from typing import Annotated, Protocol
-
-from faststream import Context
+from typing import Protocol
 
 from services.normalizer.mapping import normalize_page
 from shared.events.bulk import AssetPageNormalized, Bulk, DevicePageFetched, new_bulk
@@ -18,7 +16,7 @@ class AnnouncePage(Protocol):
         ...
 
 
-async def normalize(page: Bulk[DevicePageFetched], announce_page: Annotated[AnnouncePage, Context()]) -> None:
+async def normalize(page: Bulk[DevicePageFetched], announce_page: AnnouncePage) -> None:
     """Map a chunk of vendor devices to canonical assets, one message in and one out.
 
     Twice is safe: the mapping is pure, and the writer takes a chunk once. A crash after the publish repeats it.

@@ -1,8 +1,6 @@
 """The scheduler's one handler: what ended dead is kept for a person."""
 
-from typing import Annotated, Protocol
-
-from faststream import Context
+from typing import Protocol
 
 from services.scheduler.dead import DeadMessage
 
@@ -14,7 +12,7 @@ class Parking(Protocol):
         """Keep one, with its consequence for the run it belongs to."""
 
 
-async def keep_dead(dead: DeadMessage, parking: Annotated[Parking, Context()]) -> None:
+async def keep_dead(dead: DeadMessage, parking: Parking) -> None:
     """Keep a dead message.
 
     Twice is safe: a message is one row by its queue and message id, and its consequence is in the same transaction.

@@ -1,10 +1,8 @@
 """Write-back's handlers: record an edit, and carry a turn of dates into an RMM."""
 
 from collections.abc import Sequence
-from typing import Annotated, Protocol
+from typing import Protocol
 from uuid import UUID
-
-from faststream import Context
 
 from services.writeback.intake import EditOrder
 from services.writeback.turns import DeviceWork, Look, PushTurn, ToWrite, Trouble
@@ -49,7 +47,7 @@ class Rmm(Protocol):
         """Write all the values in one request; None where the RMM took it."""
 
 
-async def record_edit(order: EditOrder, edits: Annotated[Edits, Context()]) -> None:
+async def record_edit(order: EditOrder, edits: Edits) -> None:
     """Record an edit, compute what counts now, and wish it into the RMMs.
 
     Twice is safe: an edit is one row by its event's id and source, and a recorded one is left alone. Any order is safe:
@@ -59,7 +57,7 @@ async def record_edit(order: EditOrder, edits: Annotated[Edits, Context()]) -> N
     await edits.record(order)
 
 
-async def push_dates(turn: PushTurn, pushes: Annotated[Pushes, Context()], rmm: Annotated[Rmm, Context()]) -> None:
+async def push_dates(turn: PushTurn, pushes: Pushes, rmm: Rmm) -> None:
     """Carry the dates of a few devices of one integration into its RMM; the rest goes to a following turn.
 
     Twice and in any order is safe: a turn takes what is due and not claimed, and nothing due is nothing. A crash

@@ -1,9 +1,7 @@
 """The writer's one handler."""
 
-from typing import Annotated, Protocol
+from typing import Protocol
 from uuid import UUID
-
-from faststream import Context
 
 from services.writer.store import Written
 from shared.events.bulk import AssetPageNormalized, Bulk
@@ -20,7 +18,7 @@ class Assets(Protocol):
         """Close the run when nothing of it is open."""
 
 
-async def write_page(page: Bulk[AssetPageNormalized], assets: Annotated[Assets, Context()]) -> None:
+async def write_page(page: Bulk[AssetPageNormalized], assets: Assets) -> None:
     """Write a chunk of assets and close the run with its last one.
 
     Twice is safe: a chunk is recorded in the transaction that writes its rows, and a recorded one is dropped.

@@ -104,10 +104,6 @@ class PostgresAssets:
         return written
 
     async def _claim(self, conn: Connection, page: Page) -> bool:
-        # Shared with other writers, exclusive to a removal: no row of a removed integration is made anew.
-        await conn.execute(
-            "select pg_advisory_xact_lock_shared(hashtextextended('integration:' || $1, 0))", str(page.integration_id)
-        )
         claimed = await conn.fetchval(
             sql(_SQL, "claim_chunk"),
             page.fetch_id,

@@ -1,4 +1,4 @@
-"""The canonical hardware asset: the columns that every source is mapped to (design, section 6)."""
+"""The canonical hardware asset: the columns that every source is mapped to."""
 
 from datetime import date, datetime
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Serial numbers: one spelling, and which of them are nobody's (design, section 6).
+"""Serial numbers: one spelling, and which of them are nobody's.
 
 The list of junk grows by evidence, and each entry says where it was seen; what holds for endless many is a rule.
 """

@@ -1,4 +1,4 @@
-"""Dates that make no sense are refused with a reason, and so never reach an RMM (design, section 7)."""
+"""Dates that make no sense are refused with a reason, and so never reach an RMM."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Events of the two dates. `DateEdited` is a public contract: any AMQP client may publish it (docs/contracts)."""
+"""Events of the two dates. `DateEdited` is a public contract: any AMQP client may publish it (docs/events.md)."""
 
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal

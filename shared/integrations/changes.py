@@ -79,7 +79,8 @@ class Credentials:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "client_id", _credential("client_id", self.client_id))
-        _credential("client_secret", self.client_secret.get_secret_value())
+        secret = _credential("client_secret", self.client_secret.get_secret_value())
+        object.__setattr__(self, "client_secret", SecretStr(secret))
 
 
 @dataclass(frozen=True)

@@ -49,10 +49,14 @@ async def read_integration(pool: Pool, integration_id: UUID) -> Integration:
 
 async def read_working(pool: Pool, integration_id: UUID) -> Integration:
     """The integration when it may be used. Raises IntegrationInactive for a paused or disabled one."""
-    integration = await read_integration(pool, integration_id)
+    return must_work(await read_integration(pool, integration_id))
+
+
+def must_work(integration: Integration) -> Integration:
+    """The integration itself. Raises IntegrationInactive unless it may be used."""
     if integration.status not in WORKING:
         raise IntegrationInactive(
-            f"integration {integration_id} is {integration.status}", integration_id=integration_id
+            f"integration {integration.id} is {integration.status}", integration_id=integration.id
         )
     return integration
 

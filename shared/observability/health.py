@@ -1,7 +1,7 @@
 """Health: /health/live says the process works, /health/ready says that it does its job.
 
 Readiness is a loop over what was registered. For the broker "connected" is not enough: reconnected consumers were
-seen without a subscription (broker.md 2.4), so each of our queues is asked for its consumers, and each binding that
+seen without a subscription (docs/adr/0010), so each of our queues is asked for its consumers, and each binding that
 `mandatory` can't see is asked for by the presence of its queue.
 """
 

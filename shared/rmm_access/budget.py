@@ -57,9 +57,7 @@ class PostgresBudget:
     async def _grant(self, priority: Priority) -> timedelta:
         rules = self._rules
         reserve = min(rules.reserve, rules.requests - 1)
-        async with connection(self._pool) as conn, conn.transaction():
-            # A lost grant is a request too many in one window at worst, after a crash of the database.
-            await conn.execute("set local synchronous_commit = off")
+        async with connection(self._pool) as conn:
             row = await conn.fetchrow(
                 _TAKE,
                 self._integration_id,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import httpx
 
-from shared.integrations.reading import Integration, read_integration, read_working, remember_quirks
+from shared.integrations.reading import Integration, must_work, read_integration, read_working, remember_quirks
 from shared.postgres import Pool
 from shared.rmm.client import RmmClient
 from shared.rmm.connection import Connection, Limits
@@ -52,13 +52,18 @@ class RmmAccess:
         self._cache = TokenCache()
 
     @asynccontextmanager
-    async def line(self, integration_id: UUID, *, working: bool = True) -> AsyncGenerator[Line]:
-        """Open the line of an integration; what was learnt of its tenant is kept on leaving.
+    async def line(
+        self, integration_id: UUID, *, working: bool = True, known: Integration | None = None
+    ) -> AsyncGenerator[Line]:
+        """Open the line of an integration, read now or `known` already; what was learnt of its tenant is kept.
 
         Raises UnknownIntegration, and IntegrationInactive unless `working` is False (a probe of paused credentials).
         """
-        read = read_working if working else read_integration
-        integration = await read(self._pool, integration_id)
+        if known is None:
+            read = read_working if working else read_integration
+            integration = await read(self._pool, integration_id)
+        else:
+            integration = must_work(known)
         url = base_url(Region(integration.region), self._override)
         budget = PostgresBudget(self._pool, integration_id, self._rules)
         tokens = PostgresTokens(

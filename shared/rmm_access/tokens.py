@@ -1,6 +1,6 @@
 """The tokens of an integration: minted once for all replicas, sealed in Postgres, cached in the process.
 
-Minting too often is answered with a lock of minutes (423), so the store's row lock decides who mints, and everybody
+Minting too often is answered with a lock of minutes (423), so an advisory lock of the store decides who mints, and everybody
 else reads what that one stored.
 """
 

@@ -54,7 +54,7 @@ async def test_a_device_that_is_seen_once_in_between_starts_to_count_anew(
     desk = Desk(stage)
     added = await desk.add_integration(rmm)
     await desk.ended(added.run_id)
-    gone = sorted(await rmm.devices())[0]
+    gone = min(await rmm.devices())
 
     found: list[str] = []
     for control in ("vanish", None, "return", "vanish", None, None):
@@ -103,7 +103,7 @@ async def test_a_device_that_moves_to_another_company_is_the_same_device(
     added = await desk.add_integration(rmm)
     await desk.ended(added.run_id)
     devices = await rmm.devices()
-    moving = sorted(devices)[0]
+    moving = min(devices)
     target = next(
         device["company_id"] for device in devices.values() if device["company_id"] != devices[moving]["company_id"]
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import structlog
 
 from lifecycle.settings import environment
 from lifecycle.stack.layout import project_root
@@ -111,6 +112,7 @@ class LoopPipeline:
 
     async def start(self, *services: str, replicas: int = 1) -> None:
         """Start these services, all of them where none is named."""
+        _log_in_lines()
         made = [(name, self._make(name)) for name in services or SERVICES for _ in range(replicas)]
         for name, running in made:
             self._running.setdefault(name, []).append(running)
@@ -129,6 +131,19 @@ class LoopPipeline:
         kind = KINDS[name]
         settings = kind.settings(**_settings(name, self._stage, self._rmm_url, self._settings))
         return _Running(kind.create(settings))
+
+
+def _log_in_lines() -> None:
+    """A line for each entry: structlog's own way shows every local variable of a traceback."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S.%f"),
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
+        ]
+    )
 
 
 # -- as processes --------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
--- Record a page and step the cursor, once: the guard on page_no makes a second fetch of the same page do nothing.
+-- Record a page, step the cursor and store what is due next, once: the guard on page_no makes a second fetch of the
+-- same page do nothing.
 with stepped as (
     update sync_scopes
     set page_no = page_no + 1,
@@ -12,7 +13,9 @@ recorded as (
     insert into sync_pages (fetch_id, run_id, scope_id, page_no, devices, chunk_count)
     select $3, run_id, id, $2, $4, $5 from stepped
 ),
-progressed as (
-    update sync_runs r set progress_at = now() from stepped where r.id = stepped.run_id
+announced as (
+    insert into outbox (routing_key, body, correlation_id)
+    select $7, $8, $9 from stepped where status = 'listing'
+    returning id
 )
-select status from stepped
+select status, (select id from announced) as outbox_id from stepped

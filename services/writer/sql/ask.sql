@@ -4,10 +4,10 @@
 select i.n::int as n, d.id, d.asset_id,
     coalesce(d.content_hash = i.content_hash and d.state = 'active', false) as same,
     coalesce(d.observed_seq > $4, false)
-    or (d.content_hash <> i.content_hash and exists (
+    or case when d.content_hash <> i.content_hash then exists (
         select from sync_chunks c
         where c.integration_id = $1 and c.observed_seq > $4 and c.keys @> array[d.id]
-    )) as older
+    ) else false end as older
 from unnest($2::text[], $3::uuid[]) with ordinality as i (device_id, content_hash, n)
 left join lateral (
     select id, asset_id, content_hash, observed_seq, state from devices

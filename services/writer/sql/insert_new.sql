@@ -3,7 +3,7 @@
 -- $1 rows as JSON, $2 what the vendor sent, $3 account, $4 integration, $5 observation number
 with src as (
     select * from rows from (
-        jsonb_to_recordset($1::text::jsonb) as (
+        json_to_recordset($1::text::json) as (
             device_id text, asset_id uuid, content_hash uuid, matched_by text, serial_key text,
             serial_claim text, mac_key text, mac_claim text, company_id text, company_name text, site_id text,
             site_name text, name text, asset_type text, manufacturer text, manufacturer_normalised text,

@@ -63,7 +63,7 @@ async def _show(out: Output, state: Any, secret_file: Any) -> ExitCode:
 
     if state.simulator_client_id is None:
         raise Refused("the stack here runs without a simulated RMM", "run: lifecycle down, then: lifecycle demo")
-    # The parts print as for a person, and to standard error only where the one document is ours to print.
+    # The parts print as for a person; where one document is wished, to standard error only.
     part = (
         Output(json_wanted=False, color=out.color, quiet=out.quiet) if not out.json_wanted else _Silent(quiet=out.quiet)
     )

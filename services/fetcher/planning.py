@@ -16,7 +16,7 @@ class Scope:
 def plan_scopes(company_ids: Sequence[str], companies_per_call: int) -> list[Scope]:
     """Pack companies into list calls, as many as the RMM takes in one; each company is in exactly one scope.
 
-    Pages are limited by company size, not by 500 devices, so packing saves most of the requests (ARCHITECTURE.md, requests to the RMM).
+    Pages are limited by company size, not by 500 devices, so packing saves most of the requests.
     """
     unique = list(dict.fromkeys(company_id.lower() for company_id in company_ids))
     return [

@@ -138,7 +138,7 @@ def _storable(text: str) -> str:
 def _plain(value: Any) -> Any:
     """A header's value as JSON knows it; times, bytes and what is no number become text."""
     if isinstance(value, dict):
-        return {_storable(str(key)): _plain(each) for key, each in cast("dict[Any, Any]", value).items()}
+        return {_storable(str(key)): _plain(each) for key, each in cast("dict[object, Any]", value).items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in cast("list[Any]", value)]
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):

@@ -27,7 +27,7 @@ def _redacted(key: Any, value: Any) -> Any:
     if isinstance(value, str):
         return SECRET_TEXT.sub("[hidden]", value)
     if isinstance(value, dict):
-        return {inner: _redacted(inner, each) for inner, each in cast("dict[Any, Any]", value).items()}
+        return {inner: _redacted(inner, each) for inner, each in cast("dict[object, Any]", value).items()}
     if isinstance(value, list | tuple):
         return [_redacted(None, each) for each in cast("list[Any]", value)]
     return value

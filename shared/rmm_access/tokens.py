@@ -1,7 +1,7 @@
 """The tokens of an integration: minted once for all replicas, sealed in Postgres, cached in the process.
 
-Minting too often is answered with a lock of minutes (423), so an advisory lock of the store decides who mints, and everybody
-else reads what that one stored.
+Minting too often is answered with a lock of minutes (423), so an advisory lock of the store decides who mints,
+and everybody else reads what that one stored.
 """
 
 import asyncio

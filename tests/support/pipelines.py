@@ -67,7 +67,7 @@ def _settings(service: str, stage: Stage, rmm_url: str, changed: Mapping[str, An
     }
     unknown = [name for name in changed if not any(name in kind.settings.model_fields for kind in KINDS.values())]
     assert not unknown, f"no service has the settings {unknown}"
-    return {name: value for name, value in {**_QUICK, **changed, **addresses}.items() if name in known}
+    return {name: value for name, value in {**_QUICK, **addresses, **changed}.items() if name in known}
 
 
 # -- in the test's loop --------------------------------------------------------------------------------------------

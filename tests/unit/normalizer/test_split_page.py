@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from shared.events.bulk import (
     DEVICE_OVERHEAD_BYTES,
-    MAX_CHUNK_BYTES,
     MAX_DEVICE_BYTES,
     DeviceGroup,
     OversizedDevice,
@@ -76,9 +75,9 @@ def test_a_usual_page_of_small_devices_is_one_chunk_as_it_was() -> None:
 
 
 def test_a_device_above_the_cap_has_a_chunk_of_its_own() -> None:
-    large = device(1, MAX_CHUNK_BYTES)
+    large = device(1, 64 * 1024)
     page = [DeviceGroup(category="platform", endpoints=[device(0, 10), large, device(2, 10)])]
-    assert [len(flat(chunk)) for chunk in split_page(page)] == [1, 1, 1]
+    assert [len(flat(chunk)) for chunk in split_page(page, max_bytes=32 * 1024)] == [1, 1, 1]
 
 
 def test_a_device_that_no_message_can_carry_is_only_told_of() -> None:

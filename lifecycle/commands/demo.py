@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 async def demo(
-    out: Output, *, leave: ExitOption = False, devices: DevicesOption = 3000, companies: CompaniesOption = 20
+    out: Output, *, leave: ExitOption = False, devices: DevicesOption = 2000, companies: CompaniesOption = 20
 ) -> ExitCode:
     """Start everything with a simulated RMM, sync its devices, edit a date and see it arrive there.
 

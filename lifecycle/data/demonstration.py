@@ -172,4 +172,7 @@ async def _await_edit(session: Session, out: Output, edit: UUID) -> str | None:
         status: str | None = await conn.fetchval("select status from date_edits where id = $1", edit)
         return status if status in _ENDED else None
 
-    return await wait_until(session, out, ask, Waiting(_EDIT_SECONDS), "writing it to the RMM")
+    doing = "writing it to the RMM"
+    quietly = Output(color=out.color, quiet=True)
+    async with never_silent(out, doing):
+        return await wait_until(session, quietly, ask, Waiting(_EDIT_SECONDS), doing)

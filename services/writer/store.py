@@ -140,8 +140,17 @@ class PostgresAssets:
         return new, changed
 
     async def _update(self, conn: Connection, page: Page, changed: Sequence[Row]) -> None:
-        if changed:
-            await self._run(conn, "update_known", page, changed)
+        if not changed:
+            return
+        doubtful = await self._run(conn, "update_known", page, changed)
+        if doubtful:
+            await conn.execute(
+                sql(_SQL, "ambiguity_of_known"),
+                page.account_id,
+                page.integration_id,
+                [row["device_id"] for row in doubtful],
+                [row["asset_id"] for row in doubtful],
+            )
 
     async def _insert(self, conn: Connection, page: Page, new: Sequence[Row], written: Written) -> None:
         """Insert new devices; those whose claim stands already are matched or kept apart."""

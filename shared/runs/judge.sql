@@ -6,14 +6,15 @@ with judged as (
         last_seen_at = coalesce(d.last_seen_at, (select last_success_at from integrations where id = $2), d.changed_at),
         changed_at = now()
     where d.id = any($1::bigint[]) and d.integration_id = $2
-    returning d.asset_id, d.state
+    returning d.id, d.asset_id, d.state
 ),
 best as (
-    -- The other links of the same asset; the judged rows are seen here as they were before this statement.
+    -- The other links of the same asset, of this integration too: a machine that was enrolled anew has two. The judged
+    -- rows are seen here as they were before this statement.
     select j.asset_id,
         case
-            when exists (select from devices o where o.asset_id = j.asset_id and o.integration_id <> $2
-                and o.state = 'active') then 'active'
+            when exists (select from devices o where o.asset_id = j.asset_id and o.state = 'active'
+                and o.id not in (select id from judged)) then 'active'
             when bool_or(j.state = 'missing') then 'missing'
             else 'archived'
         end as state

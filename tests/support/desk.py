@@ -44,7 +44,8 @@ class Desk:
     account_id: UUID | None = None
 
     @property
-    def _author(self) -> Author:
+    def author(self) -> Author:
+        """In whose name things are changed."""
         return Author(self.account_id or self.stage.account_id, "tester", "test")
 
     async def change(self, work: Callable[[Connection], Awaitable[tuple[T, Sequence[outbox.Pending]]]]) -> T:
@@ -60,7 +61,7 @@ class Desk:
         new = NewIntegration(name, Region.NA, credentials)
 
         async def work(conn: Connection) -> tuple[changes.Added, Sequence[outbox.Pending]]:
-            added = await changes.add_integration(conn, self._author, new, self.stage.keys.public)
+            added = await changes.add_integration(conn, self.author, new, self.stage.keys.public)
             return added, added.pending
 
         added = await self.change(work)
@@ -84,7 +85,7 @@ class Desk:
             if made.joined:
                 return made, []
             data = SyncRequested(integration_id=integration_id, run_id=made.run_id, kind=kind, target=target)
-            event = new_event(data, source="test", account_id=self._author.account_id, event_id=request_id)
+            event = new_event(data, source="test", account_id=self.author.account_id, event_id=request_id)
             return made, [await outbox.add(conn, event)]
 
         return await self.change(work)
@@ -95,7 +96,7 @@ class Desk:
 
         async def work(conn: Connection) -> tuple[None, Sequence[outbox.Pending]]:
             changed = await changes.replace_credentials(
-                conn, self._author, integration_id, credentials, self.stage.keys.public
+                conn, self.author, integration_id, credentials, self.stage.keys.public
             )
             return None, changed.pending
 
@@ -105,7 +106,7 @@ class Desk:
         """Switch it off."""
 
         async def work(conn: Connection) -> tuple[None, Sequence[outbox.Pending]]:
-            return None, (await changes.disable(conn, self._author, integration_id)).pending
+            return None, (await changes.disable(conn, self.author, integration_id)).pending
 
         await self.change(work)
 
@@ -113,7 +114,7 @@ class Desk:
         """Switch it on again."""
 
         async def work(conn: Connection) -> tuple[None, Sequence[outbox.Pending]]:
-            return None, (await changes.enable(conn, self._author, integration_id)).pending
+            return None, (await changes.enable(conn, self.author, integration_id)).pending
 
         await self.change(work)
 
@@ -121,7 +122,7 @@ class Desk:
         """Remove it with its data."""
 
         async def work(conn: Connection) -> tuple[None, Sequence[outbox.Pending]]:
-            return None, (await removal.remove(conn, self._author, integration_id)).pending
+            return None, (await removal.remove(conn, self.author, integration_id)).pending
 
         await self.change(work)
 

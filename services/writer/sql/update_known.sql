@@ -1,9 +1,14 @@
 -- Devices that are known and differ; one that was missing is back, with its history.
 -- Absent is not null: a field that the source did not send never erases a stored value. An asset with links to
 -- several integrations shows what was observed last.
+-- Gives those whose serial another asset holds.
 -- $1 rows as JSON, $2 what the vendor sent, $3 account, $4 integration, $5 observation number
 with src as (
-    select * from rows from (
+    -- Of several that come to claim the same at once, one may.
+    select *,
+        row_number() over (partition by serial_key order by device_id) as serial_turn,
+        row_number() over (partition by mac_key order by device_id) as mac_turn
+    from rows from (
         json_to_recordset($1::text::json) as (
             device_id text, asset_id uuid, content_hash uuid, matched_by text, serial_key text,
             serial_claim text, mac_key text, mac_claim text, company_id text, company_name text, site_id text,
@@ -53,12 +58,15 @@ shown as (
         mac_key = coalesce(s.mac_key, a.mac_key),
         serial_claim = case
             when s.serial_key is null or s.serial_key is not distinct from a.serial_key then a.serial_claim
-            when not exists (select from assets o where o.account_id = $3 and o.serial_claim = s.serial_key)
+            when s.serial_turn = 1
+                and not exists (select from assets o where o.account_id = $3 and o.serial_claim = s.serial_key)
                 then s.serial_key
         end,
         mac_claim = case
             when s.mac_key is null or s.mac_key is not distinct from a.mac_key then a.mac_claim
-            when not exists (select from assets o where o.account_id = $3 and o.mac_claim = s.mac_key) then s.mac_key
+            when s.mac_turn = 1
+                and not exists (select from assets o where o.account_id = $3 and o.mac_claim = s.mac_key)
+                then s.mac_key
         end,
         state = 'active',
         version = a.version + 1,
@@ -66,16 +74,20 @@ shown as (
         changed_at = now()
     from src s
     where a.id = s.asset_id and a.account_id = $3 and a.observed_seq <= $5
+    returning a.id as asset_id, s.device_id, a.serial_key, a.serial_claim
+),
+known as (
+    update devices d
+    set content_hash = s.content_hash,
+        observed_seq = $5,
+        company_id = coalesce(s.company_id, d.company_id),
+        site_id = coalesce(s.site_id, d.site_id),
+        vendor = s.vendor::json,
+        state = 'active',
+        missed_runs = 0,
+        last_seen_at = null,
+        changed_at = now()
+    from src s
+    where d.integration_id = $4 and d.device_id = s.device_id and d.observed_seq <= $5
 )
-update devices d
-set content_hash = s.content_hash,
-    observed_seq = $5,
-    company_id = coalesce(s.company_id, d.company_id),
-    site_id = coalesce(s.site_id, d.site_id),
-    vendor = s.vendor::json,
-    state = 'active',
-    missed_runs = 0,
-    last_seen_at = null,
-    changed_at = now()
-from src s
-where d.integration_id = $4 and d.device_id = s.device_id and d.observed_seq <= $5
+select device_id, asset_id from shown where serial_key is not null and serial_claim is null

@@ -74,7 +74,7 @@ def attention_sentence(document: Document) -> str:
     elif _works(document):
         what, then = f"last sync {last.get('status')}: {last.get('reason')}", last.get("next_action")
         if last.get("status") == "needs_review":
-            then = f"{then}: lifecycle runs accept {last['run_id']}"
+            then = f"{then}; accept it with: lifecycle runs accept {last['run_id']}"
     else:
         what, then = document["reason"] or document["status"], document["next_action"]
     if document["edits_waiting"] and not _works(document):

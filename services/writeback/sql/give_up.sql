@@ -1,5 +1,5 @@
 -- What could not be written for too long. $1 integration, $2 longest age
-with some as (
+with chosen as (
     select device_id, field from date_pushes
     where integration_id = $1 and status in ('waiting', 'writing') and trying_since < clock_timestamp() - $2::interval
         and (leased_until is null or leased_until <= clock_timestamp())
@@ -10,6 +10,6 @@ set status = 'failed', reason_code = 'gave_up_' || coalesce(p.reason_code, 'unwr
     reason = 'it could not be written for ' || $2::interval || coalesce(': ' || p.reason, ''),
     next_action = 'solve what kept it from being written, and edit the date again', writing_known = false,
     writing = null, changed_at = now()
-from some
-where p.integration_id = $1 and p.device_id = some.device_id and p.field = some.field
+from chosen
+where p.integration_id = $1 and p.device_id = chosen.device_id and p.field = chosen.field
 returning p.*

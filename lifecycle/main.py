@@ -64,12 +64,19 @@ def run(arguments: Sequence[str]) -> int:
     logging.getLogger().addHandler(logging.NullHandler())
     out = Output("--json" in arguments, color="--no-color" not in arguments)
     try:
-        # Not as a program of its own: that prints errors in its own way, and usage errors under --json too.
-        result: Any = make_app()(args=list(arguments), prog_name="lifecycle", standalone_mode=False)
+        return _run(out, arguments)
     except BrokenPipeError:
         # The reader has what it wanted (`| head`); what is left in the buffer has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
+
+
+def _run(out: Output, arguments: Sequence[str]) -> int:
+    try:
+        # Not as a program of its own: that prints errors in its own way, and usage errors under --json too.
+        result: Any = make_app()(args=list(arguments), prog_name="lifecycle", standalone_mode=False)
+    except BrokenPipeError:
+        raise
     except Exception as error:  # noqa: BLE001 - the one place where whatever is left becomes a sentence
         return _fail(out, error)
     code = result if isinstance(result, int) else ExitCode.DONE

@@ -127,8 +127,12 @@ async def _dates(connection: Connection, asset_id: UUID) -> Document:
 def document_of(row: asyncpg.Record, day: date) -> Document:
     """An asset with what is derived from its dates on `day`."""
     return {
+        "id": row["id"],
         "asset_id": row["id"],
         "state": row["state"],
+        "type": row["asset_type"],
+        "company": row["company_name"],
+        "site": row["site_name"],
         **{name: row[name] for name in PLAIN},
         "age": age(row["purchase_date"], day),
         "warranty_status": warranty_status(row["warranty_expiration_date"], day),

@@ -102,6 +102,7 @@ def _document(row: Any) -> Document:
             **{name: row[f"run_{name}"] for name in ("status", "reason", "next_action", "requested_at", "finished_at")},
         }
     return {
+        "id": row["id"],
         "integration_id": row["id"],
         **{name: row[name] for name in _PLAIN},
         "sync_every_seconds": row["sync_every"].total_seconds(),

@@ -41,6 +41,7 @@ def run_document(row: asyncpg.Record) -> Document:
     seen = row["listed"] if going else row["seen"]
     counts = {name: int(row[f"so_far_{name}" if going else name]) for name in _BALANCE}
     return {
+        "id": row["id"],
         "run_id": row["id"],
         "integration_id": row["integration_id"],
         "integration": row["integration_name"],

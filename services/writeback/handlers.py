@@ -90,7 +90,7 @@ async def _push_device(work: DeviceWork, pushes: Pushes, rmm: Rmm) -> Trouble | 
             break
         if trouble.kind != "other_way":
             return await _troubled(work, trouble, pushes)
-        work = work.by("custom_fields")
+        work = work.falling_back()
     after = await rmm.look(work, to_write)
     if isinstance(after, Trouble):
         return await _troubled(work, after, pushes)

@@ -87,9 +87,12 @@ class RmmDates:
                 fields=tuple(members.values()),
                 priority=Priority.WRITE,
             )
+            trial = self._names.adapter == "auto" and line.client.quirks.adapter == "auto"
             seen: dict[DateField, Seen] = {}
             for field in work.leases:
-                seen[field] = _seen(detail.members.get(members[field]))
+                # A tenant that was never seen to have the members, and does not show them, has said nothing.
+                silent = trial and members[field] not in detail.members
+                seen[field] = Seen(None, readable=False) if silent else _seen(detail.members.get(members[field]))
             return Look(way, line.observed_seq, seen)
         ids, missing = await self._ids.of(line, work)
         values = await self._values(line, work, tuple(each.attribute_id for each in ids.values()))

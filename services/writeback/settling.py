@@ -13,7 +13,6 @@ import asyncpg
 from services.writeback.steps import SQL, Step, is_ours, open_step, policy_of, tell_step_edits, wake_for_more
 from services.writeback.turns import CONFLICT_TRIES, DeviceWork, Look, ToWrite, Trouble
 from shared import outbox
-from shared.date_ledger.states import state_of
 from shared.date_ledger.wishes import tell_edits
 from shared.dates.calendar import DateField
 from shared.dates.echo import Known, begin_writing, confirm, give_up, judge_pulled
@@ -52,13 +51,17 @@ class Settling:
             return None, []
         chosen: dict[DateField, asyncpg.Record] = {}
         for field, row in step.rows.items():
+            if work.fell_back:
+                await step.keep(field, step.state(field))
             if field in look.missing:
                 trouble = look.missing[field]
                 await step.finish(field, "failed", Refusal(trouble.code, trouble.reason, trouble.next_action))
             elif await self._is_to_write(step, field, row, look):
                 chosen[field] = row
         for field, row in chosen.items():
-            state = begin_writing(row["wanted"], look.seen[field].value, look.observed_seq, state_of(row))
+            seen = look.seen[field]
+            known = Known(seen.value) if seen.readable else None
+            state = begin_writing(row["wanted"], known, look.observed_seq, step.state(field))
             await step.keep(field, state)
             await conn.execute(sql(SQL, "begin"), work.integration_id, work.device_id, field, self._lease)
         await tell_step_edits(step)
@@ -73,7 +76,7 @@ class Settling:
         return to_write, step.pending
 
     async def _is_to_write(self, step: Step, field: DateField, row: asyncpg.Record, look: Look) -> bool:
-        seen, state = look.seen[field], state_of(row)
+        seen, state = look.seen[field], step.state(field)
         if row["status"] not in {"waiting", "writing"}:
             await step.hear(field, seen, look.observed_seq)
             await step.moved_on(field)
@@ -94,7 +97,7 @@ class Settling:
 
     async def _already(self, step: Step, field: DateField, row: asyncpg.Record, look: Look) -> None:
         """It stands there: by our write whose end nobody saw, by an earlier one, or by somebody else's."""
-        state, wanted = state_of(row), Known(row["wanted"])
+        state, wanted = step.state(field), Known(row["wanted"])
         if wanted in {state.writing, state.written}:
             on_its_way = state.writing == wanted
             await step.keep(field, confirm(wanted.value, look.observed_seq, state))
@@ -109,7 +112,7 @@ class Settling:
 
     async def _yields(self, step: Step, field: DateField, row: asyncpg.Record, look: Look) -> bool:
         """Whether a change in the RMM that nobody knew of goes before the wish; if not, it is noted as overruled."""
-        seen, state = look.seen[field], state_of(row)
+        seen, state = look.seen[field], step.state(field)
         verdict = judge_pulled(seen.value, look.observed_seq, state)
         if not seen.readable or verdict != "remote_change" or row["origin"] != MANUAL:
             return False
@@ -160,7 +163,7 @@ class Settling:
     ) -> None:
         # Where somebody was quicker than our look, ours stood there at least one request earlier.
         seq = look.observed_seq - 1 if changed else look.observed_seq
-        state = confirm(written.values[field], seq, state_of(row))
+        state = confirm(written.values[field], seq, step.state(field))
         await step.keep(field, state)
         await is_ours(step, field)
         if row["wish_no"] != written.wishes[field]:
@@ -177,7 +180,7 @@ class Settling:
         if rechecks < len(self._rechecks):
             await step.finish(field, "writing", again=self._rechecks[rechecks], rechecks=1)
             return
-        await step.keep(field, give_up(state_of(row)))
+        await step.keep(field, give_up(step.state(field)))
         await step.finish(field, "failed", _NOT_KEPT)
 
     async def settle_trouble(
@@ -197,7 +200,7 @@ class Settling:
             elif trouble.kind in _PAUSED_CODES:
                 await step.finish(field, "held", why)
             elif trouble.kind == "failed" or (trouble.kind == "conflict" and row["attempts"] + 1 >= CONFLICT_TRIES):
-                await step.keep(field, give_up(state_of(row)))
+                await step.keep(field, give_up(step.state(field)))
                 await step.finish(field, "failed", why)
             else:
                 wait = max(trouble.wait or timedelta(0), backoff(1 if trouble.stops else row["attempts"] + 1))

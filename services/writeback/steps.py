@@ -12,10 +12,11 @@ from services.writeback.telling import failed_event, written_event
 from services.writeback.turns import DeviceWork
 from shared import outbox
 from shared.date_ledger.remote import Pulled, keep_state, take_in
+from shared.date_ledger.states import state_of
 from shared.date_ledger.values import Asset, lock_asset, store_values
 from shared.date_ledger.wishes import tell_edits, wake
 from shared.dates.calendar import DateField
-from shared.dates.echo import Known, RemoteState
+from shared.dates.echo import Known, RemoteState, give_up
 from shared.dates.pushing import PushStatus, Seen
 from shared.dates.sanity import Refusal
 from shared.dates.sources import integration_source
@@ -33,6 +34,11 @@ class Step:
     asset: Asset
     rows: Mapping[DateField, asyncpg.Record]
     pending: list[outbox.Pending]
+
+    def state(self, field: DateField) -> RemoteState:
+        """What is known of a field in the RMM; a write that the tenant has no method for was none."""
+        state = state_of(self.rows[field])
+        return give_up(state) if self.work.fell_back else state
 
     async def keep(self, field: DateField, state: RemoteState) -> None:
         """Keep what is known of a field in the RMM."""

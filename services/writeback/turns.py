@@ -45,10 +45,15 @@ class DeviceWork:
     site_id: str | None
     leases: Mapping[DateField, int]
     way: Way | None = None
+    fell_back: bool = False
 
     def by(self, way: Way) -> "DeviceWork":
         """The same work, by this way of reading and writing."""
         return replace(self, way=way)
+
+    def falling_back(self) -> "DeviceWork":
+        """The same work by custom fields, after a PATCH that this tenant does not have: nothing was written."""
+        return replace(self, way="custom_fields", fell_back=True)
 
 
 @dataclass(frozen=True)

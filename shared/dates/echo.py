@@ -65,11 +65,11 @@ def after_pull(value: date | None, observed_seq: int, state: RemoteState) -> Rem
     return replace(seen, before=None, written=None) if verdict == "remote_change" else seen
 
 
-def begin_writing(wanted: date | None, seen: date | None, observed_seq: int, state: RemoteState) -> RemoteState:
-    """Return the state just before a write that was preceded by a look."""
-    return replace(
-        state, seen=Known(seen), seen_seq=max(observed_seq, state.seen_seq), before=Known(seen), writing=Known(wanted)
-    )
+def begin_writing(wanted: date | None, seen: Known | None, observed_seq: int, state: RemoteState) -> RemoteState:
+    """Return the state just before a write that was preceded by a look; `seen` is None where it showed no date."""
+    if seen is None:
+        return replace(state, before=None, writing=Known(wanted))
+    return replace(state, seen=seen, seen_seq=max(observed_seq, state.seen_seq), before=seen, writing=Known(wanted))
 
 
 def confirm(value: date | None, observed_seq: int, state: RemoteState) -> RemoteState:

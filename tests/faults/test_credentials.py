@@ -75,8 +75,7 @@ async def test_a_regenerated_key_pauses_its_integration_alone_and_a_new_one_resu
     refused = [each for each in await rmm.requests() if each["status"] == 401]
     # Each page that was in flight may be told so once or twice; after that nobody asks any more.
     assert len(refused) <= 20
-    notices = [said for said in await queues.journal(stage.amqp_url) if said.routing_key == "integration.paused"]
-    assert len(notices) == 1
+    assert len(await queues.journalled(stage.amqp_url, "integration.paused")) == 1
 
     await desk.replace_credentials(added.id, rmm)
     await status(desk, added.id, "active")
@@ -126,7 +125,7 @@ async def test_a_lost_notice_of_new_credentials_is_made_good_by_the_scheduler(
     stage: Stage, simulator: MakeRmm, in_process: MakeLoopPipeline
 ) -> None:
     rmm = await simulator(devices=100, companies=3)
-    flow = await in_process(stage, rmm, "fetcher", "normalizer", "writer")
+    flow = await in_process(stage, rmm, "fetcher", "normalizer", "writer", "writeback")
     desk, books = Desk(stage), Books(stage)
     added = await desk.add_integration(rmm)
     await desk.ended(added.run_id)

@@ -47,6 +47,8 @@ _TWINS = """
         )
     group by a.serial_key having count(*) > 1
 """
+_GOING = "select count(*) from sync_runs where status in ('queued', 'running')"
+_OUTBOX = "select count(*) from outbox"
 _ORPHANS = "select id from assets a where not exists (select from devices d where d.asset_id = a.id)"
 _SHARED = """
     select asset_id, count(*) from devices where integration_id = $1 and state = 'active'
@@ -62,12 +64,24 @@ class Books:
     findings: list[str] = field(default_factory=list[str])
 
     async def quiet(self) -> None:
-        """Return when the outbox and every queue but the journals are empty."""
+        """Return when every run has ended, and the outbox and every queue but the journals are empty."""
+
+        async def busy() -> dict[str, int]:
+            counts = {"runs": await self._count(_GOING), "outbox": await self._count(_OUTBOX)}
+            counts |= await queues.depths(self.stage.amqp_url)
+            return {name: count for name, count in counts.items() if count}
+
+        seen: dict[str, int] = {}
 
         async def ask() -> bool:
-            return not await self._outbox() and not await queues.depths(self.stage.amqp_url)
+            seen.clear()
+            seen.update(await busy())
+            return not seen
 
-        await until("outbox and queues are empty", ask)
+        try:
+            await until("nothing is left to do", ask)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {seen}") from None
 
     async def check(
         self,
@@ -164,7 +178,7 @@ class Books:
     # -- what is left over -----------------------------------------------------------------------------------------
 
     async def _left_over(self, parked: Mapping[tuple[str, str], int]) -> None:
-        self._expect(not (left := await self._outbox()), f"{left} events are left in the outbox")
+        self._expect(not (left := await self._count(_OUTBOX)), f"{left} events are left in the outbox")
         depths = await queues.depths(self.stage.amqp_url)
         self._expect(not depths, f"messages are left in queues: {depths}")
         rows = await self._fetch("select queue, reason_code, reason from parked_messages where status = 'parked'")
@@ -173,9 +187,6 @@ class Books:
         self._expect(
             found == Counter(parked), f"parked are {dict(found)}, expected {dict(parked)}: {sorted(reasons)[:_SHOWN]}"
         )
-
-    async def _outbox(self) -> int:
-        return int((await self._fetch("select count(*) as count from outbox"))[0]["count"])
 
     # -- secrets ---------------------------------------------------------------------------------------------------
 
@@ -204,6 +215,9 @@ class Books:
         self._expect(not rows[0]["count"], f"a secret is in {rows[0]['count']} rows of {table}")
 
     # -- small change ----------------------------------------------------------------------------------------------
+
+    async def _count(self, query: str) -> int:
+        return int((await self._fetch(query))[0]["count"])
 
     async def _fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         async with connection(self.stage.pool) as conn:

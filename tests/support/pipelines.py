@@ -22,6 +22,8 @@ from services.normalizer.app import NormalizerSettings
 from services.normalizer.app import create_app as create_normalizer
 from services.scheduler.app import create_app as create_scheduler
 from services.scheduler.settings import SchedulerSettings
+from services.writeback.app import create_app as create_writeback
+from services.writeback.settings import WritebackSettings
 from services.writer.app import WriterSettings
 from services.writer.app import create_app as create_writer
 from shared.runtime import Service
@@ -43,6 +45,7 @@ KINDS: Mapping[str, _Kind] = {
     "fetcher": _Kind(FetcherSettings, create_fetcher),
     "normalizer": _Kind(NormalizerSettings, create_normalizer),
     "writer": _Kind(WriterSettings, create_writer),
+    "writeback": _Kind(WritebackSettings, create_writeback),
     "scheduler": _Kind(SchedulerSettings, create_scheduler),
 }
 SERVICES = tuple(KINDS)

@@ -12,7 +12,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from shared import topology
 from shared.declaration import check
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 STREAMS = (topology.JOURNAL, topology.PAGES_JOURNAL)
 QUEUES = tuple(queue.name for queue in topology.queues() if queue.name not in STREAMS)
@@ -73,6 +73,18 @@ async def journal(amqp_url: str) -> list[Said]:
         await channel.set_qos(prefetch_count=200)
         for name in STREAMS:
             found += await _read_stream(channel, name)
+    return found
+
+
+async def journalled(amqp_url: str, event_type: str, *, count: int = 1) -> list[Said]:
+    """The events of a type, when at least `count` of them stand in the journals: those lag a moment behind."""
+
+    async def ask() -> list[Said] | None:
+        found = [said for said in await journal(amqp_url) if said.routing_key == event_type]
+        return found if len(found) >= count else None
+
+    found = await until(f"{count} events {event_type} are in the journal", ask)
+    assert found is not None
     return found
 
 

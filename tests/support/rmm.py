@@ -19,6 +19,9 @@ from simulator.protocol import DroppingProtocol
 TOKEN = re.compile(r"sim-[0-9a-f]{48}")
 """What the simulator's access tokens look like: one that turns up anywhere is a leak."""
 
+PLAIN_SEED = 2
+"""A fleet whose first few hundred devices have every mess but cloned serials, which are for a person to settle."""
+
 LISTS = "endpoints$"
 """Fault pattern of the device list."""
 
@@ -110,7 +113,7 @@ class Rmm:
 @asynccontextmanager
 async def serve_rmm(**config: Any) -> AsyncIterator[Rmm]:
     """A simulator on a free port, served by the test's own loop."""
-    app = create_app(SimulatorConfig.model_validate(config))
+    app = create_app(SimulatorConfig.model_validate({"seed": PLAIN_SEED, **config}))
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = _Server(

@@ -22,7 +22,7 @@ A, B, C = date(2025, 1, 1), date(2026, 1, 1), date(2027, 1, 1)
 VALUES = st.sampled_from([None, A, B, C])
 
 BEFORE = RemoteState(seen=Known(A), seen_seq=10)
-WRITING = begin_writing(B, A, 20, BEFORE)
+WRITING = begin_writing(B, Known(A), 20, BEFORE)
 WRITTEN = confirm(B, 22, WRITING)
 
 

@@ -49,14 +49,17 @@ begin
         seq := nextval('observation_seq');
         return;
     end if;
-    -- The moment at which enough grants have left the window for this priority.
-    select greatest(g.granted_at + p_window - v_now - case when p_priority = 0 or v_free < 1 then interval '0' else p_soon end,
-                    interval '50 milliseconds')
+    -- The moment at which enough have left the window for the request itself, and for a list as many more as the
+    -- reserve asks for, where those that leave soon count as gone. Whichever is later.
+    select max(g.granted_at + p_window
+            - case when g.n = v_used - p_budget + 1 then interval '0' else p_soon end) - v_now
         into wait
-        from request_grants g where g.integration_id = p_integration
-        order by g.granted_at
-        offset case when v_free >= 1 then greatest(p_reserve - v_free, 0) else 0 end limit 1;
-    wait := coalesce(wait, p_window);
+        from (
+            select granted_at, row_number() over (order by granted_at) as n
+            from request_grants where integration_id = p_integration
+        ) g
+        where g.n = v_used - p_budget + 1 or (p_priority > 0 and g.n = v_used - p_budget + p_reserve + 1);
+    wait := greatest(coalesce(wait, p_window), interval '50 milliseconds');
 end
 $$;
 

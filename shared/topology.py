@@ -59,7 +59,6 @@ FETCHER_SYNCS = WorkQueue("fetcher.syncs", ("integration.created", "sync.request
 FETCHER_PAGES = WorkQueue("fetcher.pages", ("sync.page_due",))
 FETCHER_PROBES = WorkQueue("fetcher.probes", ("integration.probe_due", "integration.credentials_replaced"))
 NORMALIZER_PAGES = WorkQueue("normalizer.pages", ("device.page_fetched",))
-FETCHER_DETAILS = WorkQueue("fetcher.details", ("sync.detail_due",))
 WRITER_PAGES = WorkQueue("writer.pages", ("asset.page_normalized",))
 WRITEBACK_EDITS = WorkQueue("writeback.edits", ("date.edited",))
 # What becomes of an integration is a wake-up too: its edits are held, or go on.
@@ -79,7 +78,6 @@ WORK_QUEUES = (
     FETCHER_SYNCS,
     FETCHER_PAGES,
     FETCHER_PROBES,
-    FETCHER_DETAILS,
     NORMALIZER_PAGES,
     WRITER_PAGES,
     WRITEBACK_EDITS,
@@ -97,7 +95,6 @@ EVENT_TYPES = (
     "integration.probe_due",
     "sync.requested",
     "sync.page_due",
-    "sync.detail_due",
     "sync.completed",
     "sync.failed",
     "device.page_fetched",

@@ -20,6 +20,7 @@ class Pushes(Protocol):
 
     async def claim(self, integration_id: UUID) -> Sequence[DeviceWork]:
         """Claim a few devices for which something is due; none is a good answer."""
+        ...
 
     async def decide(self, work: DeviceWork, look: Look) -> ToWrite | None:
         """Settle what needs no write, and mark the rest as on its way; None where nothing is left."""
@@ -42,6 +43,7 @@ class Rmm(Protocol):
 
     async def look(self, work: DeviceWork, written: ToWrite | None = None) -> Look | Trouble:
         """Read what stands there; `written` is what was written just now."""
+        ...
 
     async def write(self, work: DeviceWork, values: ToWrite) -> Trouble | None:
         """Write all the values in one request; None where the RMM took it."""

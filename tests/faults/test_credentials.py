@@ -75,7 +75,7 @@ async def test_a_regenerated_key_pauses_its_integration_alone_and_a_new_one_resu
     refused = [each for each in await rmm.requests() if each["status"] == 401]
     # Each page that was in flight may be told so once or twice; after that nobody asks any more.
     assert len(refused) <= 20
-    assert len(await queues.journalled(stage.amqp_url, "integration.paused")) == 1
+    assert len(await queues.journal(stage.amqp_url, "integration.paused")) == 1
 
     await desk.replace_credentials(added.id, rmm)
     await status(desk, added.id, "active")

@@ -1,21 +1,27 @@
 """The same hardware seen twice, and different hardware that says it is the same."""
 
+import asyncio
 from collections import Counter
 from typing import Any
 
 import pytest
 
 from shared.assets.serials import is_junk_serial, normalise_serial
+from shared.postgres import transaction
 from tests.conftest import MakeLoopPipeline, MakeRmm
+from tests.integration import world as hardware
 from tests.support.books import Books
 from tests.support.desk import Desk
+from tests.support.rmm import LISTS
 from tests.support.stage import Stage
+from tests.support.waiting import until
 
 LINKS = """
     select a.device_id, a.asset_id = b.asset_id as same, b.matched_by from devices a
     join devices b on b.device_id = a.device_id and b.integration_id = $2
     where a.integration_id = $1
 """
+WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
 
 def makers_number(device: dict[str, Any]) -> tuple[str, str] | None:
@@ -109,3 +115,53 @@ async def test_cloned_serials_are_kept_apart_and_shown_to_a_person(
     await books.quiet()
     await flow.stop()
     await books.check(rmm, added.id)
+
+
+async def test_writers_that_meet_at_one_asset_never_give_it_two_devices_of_one_integration(stage: Stage) -> None:
+    world = hardware.World(stage.pool, stage.account_id)
+    await world.see(await world.tenant(), hardware.device("stands", serial="SN1|MAKER"))
+    second = await world.tenant()
+    twins = [world.chunk(second, hardware.device(name, serial="SN1|MAKER")) for name in ("twin", "clone")]
+    desk = Desk(stage)
+
+    # Both writers have asked who stands there before either of them may link to it.
+    async with transaction(stage.pool) as conn:
+        await conn.execute("select 1 from assets for update")
+        writing = [asyncio.create_task(world.assets.write(chunk, "story")) for chunk in twins]
+
+        async def both_wait() -> bool:
+            return bool(await desk.value(WAITING) == len(writing))
+
+        await until("both writers wait for the asset", both_wait)
+    await asyncio.gather(*writing)
+
+    links = await desk.rows("select device_id, asset_id from devices where integration_id = $1", second.id)
+    assert len(links) == len({row["asset_id"] for row in links}) == len(twins)
+    assert await desk.value("select count(*) from identity_ambiguities where kind = 'serial'") == 1
+
+
+async def test_machines_whose_serial_is_a_placeholder_are_never_taken_for_one(
+    stage: Stage, simulator: MakeRmm, in_process: MakeLoopPipeline
+) -> None:
+    rmm = await simulator(devices=1, companies=1)
+    await in_process(stage, rmm)
+    desk = Desk(stage)
+    (facts,) = (await rmm.devices()).values()
+
+    for number, name in enumerate(("first", "second")):
+        endpoint = {
+            "endpointID": f"{number}0000000-0000-4000-8000-000000000000",
+            "deviceName": name,
+            "system": {"serialNumber": "Default string", "manufacturer": "Dell Inc.", "model": "OptiPlex 3080"},
+            "bios": {"serialNumber": "Default string"},
+            # A maker's form of a mainboard's serial: the machine's own, and that of the part.
+            "baseboard": {"manufacturer": "Dell Inc.", "serialNumber": "/Default string/CNFCW0025P01QX/"},
+            "networks": [{"product": "Ethernet", "macAddress": f"B8:CA:3A:00:00:0{number}"}],
+        }
+        group = {"companyID": facts["company_id"], "siteID": facts["site_id"], "endpoints": [endpoint]}
+        await rmm.heal()
+        await rmm.fault({"path": LISTS}, status=200, body={"platform": [group]})
+        added = await desk.add_integration(rmm, name=name, key=name)
+        assert (await desk.ended(added.run_id))["status"] == "succeeded"
+
+    assert await desk.value("select count(distinct asset_id) from devices") == 2

@@ -19,7 +19,7 @@ async def test_an_integration_that_is_announced_ten_times_at_once_has_one_run(
     rmm = await simulator(devices=300, companies=6, latency_ms=50)
     desk, books = Desk(stage), Books(stage)
     added = await desk.add_integration(rmm)
-    (created,) = await queues.journalled(stage.amqp_url, "integration.created")
+    (created,) = await queues.journal(stage.amqp_url, "integration.created")
     # The same event again, and foreign ones of other ids that name no run.
     foreign = [
         new_event(IntegrationCreated(integration_id=added.id), source="test", account_id=stage.account_id)

@@ -6,17 +6,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+from uuid import uuid4
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from shared import topology
 from shared.declaration import check
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.waiting import PATIENCE_SECONDS
 
 STREAMS = (topology.JOURNAL, topology.PAGES_JOURNAL)
 QUEUES = tuple(queue.name for queue in topology.queues() if queue.name not in STREAMS)
 _TAP = "test.tap"
+_MARK = "x-test-mark"
 
 
 @dataclass(frozen=True)
@@ -66,46 +68,37 @@ async def publish(amqp_url: str, messages: Iterable[Said], *, exchange: str = to
             await target.publish(message, said.routing_key, timeout=30)
 
 
-async def journal(amqp_url: str) -> list[Said]:
-    """Everything that was ever published as an event, commands before pages, each in its order."""
+async def journal(amqp_url: str, *event_types: str) -> list[Said]:
+    """Everything that was published as an event until now, of these types or of all; pages last, each in order."""
     found: list[Said] = []
     async with open_channel(amqp_url) as channel:
         await channel.set_qos(prefetch_count=200)
         for name in STREAMS:
             found += await _read_stream(channel, name)
-    return found
-
-
-async def journalled(amqp_url: str, event_type: str, *, count: int = 1) -> list[Said]:
-    """The events of a type, when at least `count` of them stand in the journals: those lag a moment behind."""
-
-    async def ask() -> list[Said] | None:
-        found = [said for said in await journal(amqp_url) if said.routing_key == event_type]
-        return found if len(found) >= count else None
-
-    found = await until(f"{count} events {event_type} are in the journal", ask)
-    assert found is not None
-    return found
+    return [said for said in found if not event_types or said.routing_key in event_types]
 
 
 async def _read_stream(channel: AbstractChannel, name: str) -> list[Said]:
-    queue = await channel.declare_queue(name, passive=True)
-    count = queue.declaration_result.message_count or 0
+    # A stream tells its length with seconds of delay, so the end is marked by a message that goes there alone.
+    mark = uuid4().bytes
+    marked = aio_pika.Message(mark, headers={_MARK: True})
+    await channel.default_exchange.publish(marked, name, timeout=30)
+    queue = await channel.get_queue(name)
     found: list[Said] = []
     complete = asyncio.Event()
 
     # Not the queue's iterator: it gives back what it has in hand, and a stream refuses that.
     async def keep(message: AbstractIncomingMessage) -> None:
-        found.append(Said(message.routing_key or "", message.body, dict(message.headers)))
         await message.ack()
-        if len(found) >= count:
+        if _MARK not in message.headers:
+            found.append(Said(message.routing_key or "", message.body, dict(message.headers)))
+        elif message.body == mark:
             complete.set()
 
-    if count:
-        tag = await queue.consume(keep, arguments={"x-stream-offset": "first"})
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await complete.wait()
-        await queue.cancel(tag)
+    tag = await queue.consume(keep, arguments={"x-stream-offset": "first"})
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await complete.wait()
+    await queue.cancel(tag)
     return found
 
 

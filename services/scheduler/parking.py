@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 
 from services.scheduler.dead import DeadMessage
 from shared import outbox
-from shared.headers import TRACEBACK
 from shared.postgres import Connection, Pool, sql, transaction
 from shared.runs.closing import close_if_done
 from shared.runs.scopes import fail_run, fail_scope, start_scopes
@@ -50,7 +49,7 @@ class PostgresParking:
                 dead.reason_code,
                 dead.reason,
                 dead.next_action,
-                dead.headers.get(TRACEBACK) or None,
+                dead.traceback,
                 dead.attempts,
                 dead.first_failed_at,
                 dead.content_type,

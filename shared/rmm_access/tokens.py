@@ -33,6 +33,8 @@ _STORE: Final = """
     on conflict (integration_id, scope_set) do update
         set token_sealed = excluded.token_sealed, credentials_version = excluded.credentials_version,
             minted_at = excluded.minted_at, expires_at = excluded.expires_at
+        -- A handler that read the integration before its credentials were replaced must not put its token back.
+        where rmm_tokens.credentials_version <= excluded.credentials_version
 """
 _ONE_MINTER: Final = "select pg_advisory_xact_lock(hashtextextended($1, 0))"
 

@@ -1,4 +1,5 @@
 -- A dead message, kept. Delivered twice it is one row; one that dies again after a retry is a new message and a new row.
+-- The same message again although its row was retried (a publisher that sends its own ids, or none): it is open again.
 insert into parked_messages (id, queue, message_id, event_type, event_id, account_id, integration_id, correlation_id,
     reason_code, reason, next_action, traceback, attempts, first_failed_at, content_type, headers, body)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::text::jsonb, $17)

@@ -6,5 +6,5 @@ with locked as materialized (
 )
 insert into sync_chunks (fetch_id, chunk_no, run_id, integration_id, observed_seq)
 select $1, $2, $3, i.id, $5 from locked, integrations i where i.id = $4 and i.status <> 'removed'
-on conflict (fetch_id, chunk_no) do update set lost = false where sync_chunks.lost
+on conflict (fetch_id, chunk_no) do update set lost = false, observed_seq = excluded.observed_seq where sync_chunks.lost
 returning chunk_no

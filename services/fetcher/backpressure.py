@@ -29,10 +29,11 @@ class WriterBehind(Transient):
 class Room:
     """Waits until the writer has caught up below the marks."""
 
-    def __init__(self, pool: Pool, *, own: int, total: int) -> None:
+    def __init__(self, pool: Pool, *, own: int, total: int, wait_seconds: float = WAIT_SECONDS) -> None:
         self._pool = pool
         self._own = own
         self._total = total
+        self._wait_seconds = wait_seconds
         self._written = asyncio.Condition()
 
     async def listen(self) -> None:
@@ -60,12 +61,12 @@ class Room:
     async def wait(self, integration_id: UUID, *, own: int, total: int) -> None:
         """Return when there is room for a page of the integration, of which so many parts were just counted.
 
-        Raises WriterBehind after ten seconds.
+        Raises WriterBehind after `wait_seconds`.
         """
         started = time.monotonic()
         room = self._fits(own, total)
         while not room:
-            if time.monotonic() - started > WAIT_SECONDS:
+            if time.monotonic() - started > self._wait_seconds:
                 raise WriterBehind(f"{self._own} parts of pages of integration {integration_id} wait for the writer")
             async with self._written:
                 with contextlib.suppress(TimeoutError):

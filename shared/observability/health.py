@@ -33,6 +33,7 @@ class Health:
     checks: dict[str, Check] = field(default_factory=dict[str, Check])
     started_at: float = field(default_factory=time.monotonic)
     stopping: bool = False
+    check_seconds: float = CHECK_SECONDS
 
     def register(self, name: str, check: Check) -> None:
         """Add a check to readiness."""
@@ -46,10 +47,10 @@ class Health:
 
     async def _run(self, check: Check) -> str | None:
         try:
-            async with asyncio.timeout(CHECK_SECONDS):
+            async with asyncio.timeout(self.check_seconds):
                 return await check()
         except TimeoutError:
-            return f"no answer within {CHECK_SECONDS:.0f} s"
+            return f"no answer within {self.check_seconds:g} s"
         except PipelineError as error:
             return f"{error}: {error.next_action}"
         except Exception as error:  # noqa: BLE001 - a broken check is a finding, not a crash

@@ -16,6 +16,8 @@ _FAIL_SCOPE = """
 
 async def start_scopes(conn: Connection, run_id: UUID, at_once: int, *, source: str) -> list[outbox.Pending]:
     """Let the next scopes of the run list, at most `at_once` of them in all, in the caller's transaction."""
+    # One at a time: each counts the lists that go, and two that count at once would both fill up.
+    await conn.execute("select from sync_runs where id = $1 for no key update", run_id)
     rows = await conn.fetch(sql(__package__, "start_scopes"), run_id, at_once)
     return [await page_due(conn, run_id, row["id"], row["page_no"], source=source) for row in rows]
 

@@ -1,0 +1,149 @@
+"""Health on real servers: ready turns red with a sentence that says what to do, and green again by itself."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from services.writer.app import WriterSettings, create_app
+from shared import topology
+from shared.declaration import declare
+from shared.errors import StoreUnavailable
+from shared.observability.health import BrokerLook, Health
+from tests.support import queues
+from tests.support.waiting import until
+
+WRITER = topology.WRITER_PAGES.name
+
+
+async def ready(health: Health) -> tuple[int, dict[str, Any]]:
+    answer = await health.ready(None)  # type: ignore[arg-type]
+    return answer.status_code, json.loads(bytes(answer.body))
+
+
+async def turns(health: Health, status: int) -> dict[str, Any]:
+    """The checks, once ready answers with this status."""
+
+    async def ask() -> dict[str, Any] | None:
+        found, body = await ready(health)
+        return body["checks"] if found == status else None
+
+    return await until(f"ready answers {status}", ask)
+
+
+@asynccontextmanager
+async def writing(amqp_url: str, database_url: str) -> AsyncIterator[Health]:
+    """The health of a running writer."""
+    service = create_app(WriterSettings(amqp_url=amqp_url, database_url=database_url))  # type: ignore[arg-type]
+    async with service.running():
+        await turns(service.health, 200)
+        yield service.health
+
+
+@asynccontextmanager
+async def no_database(database_url: str) -> AsyncIterator[None]:
+    """Nobody is let into the database, and whoever was in is thrown out."""
+    parts = urlsplit(database_url)
+    name = parts.path.removeprefix("/")
+    admin = await asyncpg.connect(parts._replace(path="/postgres").geturl())
+    try:
+        await admin.execute(f'alter database "{name}" with allow_connections false')
+        await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+        yield
+        await admin.execute(f'alter database "{name}" with allow_connections true')
+    finally:
+        await admin.close()
+
+
+async def test_a_service_that_does_its_job_is_ready(amqp_url: str, database_url: str) -> None:
+    async with writing(amqp_url, database_url) as health:
+        status, body = await ready(health)
+    assert (status, body["service"], body["status"]) == (200, "writer", "ready")
+    assert body["checks"] == {"database": "ok", "broker": "ok"}
+    assert body["up_seconds"] >= 0
+
+
+async def test_a_queue_that_is_gone_is_named_with_what_to_do_until_it_is_back(amqp_url: str, database_url: str) -> None:
+    async with writing(amqp_url, database_url) as health:
+        await queues.delete(amqp_url, WRITER)
+        assert await turns(health, 503) == {
+            "database": "ok",
+            "broker": f"queue {WRITER} is missing: run `lifecycle topology declare`",
+        }
+        await declare(amqp_url, settle=False)
+        await turns(health, 200)
+
+
+async def test_a_database_that_is_away_is_said_until_it_is_back(amqp_url: str, database_url: str) -> None:
+    async with writing(amqp_url, database_url) as health:
+        async with no_database(database_url):
+            checks = await turns(health, 503)
+        assert checks["broker"] == "ok"
+        assert checks["database"].startswith("the database is not there: ")
+        assert checks["database"].endswith(f": {StoreUnavailable.next_action}")
+        await turns(health, 200)
+
+
+async def test_a_service_that_stops_is_not_ready_and_still_lives(amqp_url: str, database_url: str) -> None:
+    async with writing(amqp_url, database_url) as health:
+        pass
+    health.checks.clear()
+    status, body = await ready(health)
+    assert (status, body["status"]) == (503, "stopping")
+    live = await health.live(None)  # type: ignore[arg-type]
+    assert live.status_code == 200
+
+
+async def test_a_queue_that_nobody_consumes_is_named(amqp_url: str) -> None:
+    look = BrokerLook(amqp_url, (WRITER, topology.FETCHER_PAGES.name))
+    assert await look() == f"nobody consumes {WRITER}, {topology.FETCHER_PAGES.name}"
+
+
+async def test_a_broker_that_is_away_is_said_with_what_to_do() -> None:
+    health = Health("test")
+    health.register("broker", BrokerLook("amqp://nobody@127.0.0.1:1/", (WRITER,)))
+    status, body = await ready(health)
+    assert status == 503
+    assert body["checks"]["broker"].startswith("no connection to the broker: ")
+    assert body["checks"]["broker"].endswith(": check RabbitMQ")
+
+
+async def test_many_callers_cost_the_broker_one_look(amqp_url: str) -> None:
+    look = BrokerLook(amqp_url, (WRITER,))
+    first = await asyncio.gather(*(look() for _ in range(20)))
+    await queues.delete(amqp_url, WRITER)
+    assert {*first, await look()} == {f"nobody consumes {WRITER}"}, "the last one was answered from the same look"
+
+
+async def test_a_check_that_does_not_answer_is_a_finding_and_holds_nobody_up() -> None:
+    async def hangs() -> str | None:
+        await asyncio.Event().wait()
+        return None
+
+    async def fine() -> str | None:
+        return None
+
+    health = Health("test", check_seconds=0.1)
+    health.register("hangs", hangs)
+    health.register("fine", fine)
+    status, body = await asyncio.wait_for(ready(health), 5)
+    assert (status, body["checks"]) == (503, {"hangs": "no answer within 0.1 s", "fine": "ok"})
+
+
+async def test_a_check_that_breaks_is_a_finding_without_its_words() -> None:
+    async def breaks() -> str | None:
+        raise ValueError("a secret")
+
+    health = Health("test")
+    health.register("breaks", breaks)
+    status, body = await ready(health)
+    assert (status, body["checks"]) == (503, {"breaks": "check failed: ValueError"})
+
+
+async def test_the_page_of_metrics_has_ours() -> None:
+    answer = await Health("test").metrics(None)  # type: ignore[arg-type]
+    assert b"lifecycle_messages_total" in bytes(answer.body)

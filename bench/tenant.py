@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 from pydantic import SecretStr
@@ -15,11 +15,13 @@ from bench.stack import Rmm, Servers
 from lifecycle.exits import Failure
 from shared.audit import Author
 from shared.bus import Bus, publisher_broker
+from shared.events import SyncRequested, new_event
 from shared.integrations.changes import Credentials, NewIntegration, add_integration
 from shared.integrations.status import queue_sync
-from shared.outbox import Outbox, Pending
+from shared.outbox import Outbox, Pending, add
 from shared.postgres import Pool, open_pool, transaction
 from shared.rmm.regions import Region
+from shared.runs.requests import request_run
 from shared.secrets import PublicKeyRing
 
 _POLL_SECONDS = 0.1
@@ -67,6 +69,33 @@ class Store:
             )
         await self._outbox.publish(*pending)
         return run_id
+
+    async def sync_company(self, integration_id: UUID, company_id: str) -> UUID:
+        """Request a sync of one company; returns its run."""
+        request_id = uuid4()
+        async with transaction(self.pool) as conn:
+            request = await request_run(
+                conn,
+                integration_id,
+                request_id=request_id,
+                started_by="manual",
+                actor="bench",
+                kind="company",
+                target=company_id,
+            )
+            wanted = SyncRequested(
+                integration_id=integration_id, run_id=request.run_id, kind="company", target=company_id
+            )
+            event = new_event(wanted, source="bench", account_id=self._author.account_id, event_id=request_id)
+            pending = await add(conn, event)
+        await self._outbox.publish(pending)
+        return request.run_id
+
+    async def in_another_account(self) -> "Store":
+        """A second customer, whose assets are never matched with the first one's."""
+        account_id = uuid4()
+        await self.pool.execute("insert into accounts (id, name) values ($1, $2)", account_id, str(account_id))
+        return Store(self._servers, self.pool, self._outbox, account_id)
 
     async def ended(self, run_id: UUID, *, within: float = 600.0) -> RunTimes:
         """Wait for the end of a run. Raises Failure where it did not succeed, or takes too long."""

@@ -37,6 +37,12 @@ _DOWN: Final = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.DiskFullError,
     asyncpg.QueryCanceledError,
+    # Nobody is let in: the password was changed, the database is being moved.
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    # What the driver says of a connection that was ended from the other side while it was idle.
+    asyncpg.InternalClientError,
     ConnectionError,
     TimeoutError,
     OSError,
@@ -66,7 +72,6 @@ async def open_pool(database_url: str, *, service: str, size: int = 8) -> Pool:
             reset=_nothing,
         )
     except (*_DOWN, asyncpg.PostgresError) as error:
-        # A wrong password, or no such database: at start that is as good as none.
         raise StoreUnavailable(f"no connection to the database: {type(error).__name__}") from error
     return pool
 

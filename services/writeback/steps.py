@@ -14,7 +14,7 @@ from shared import outbox
 from shared.date_ledger.remote import Pulled, keep_state, take_in
 from shared.date_ledger.states import state_of
 from shared.date_ledger.values import Asset, lock_asset, store_values
-from shared.date_ledger.wishes import tell_edits, wake
+from shared.date_ledger.wishes import tell_edits, wake, wish_for
 from shared.dates.calendar import DateField
 from shared.dates.echo import Known, RemoteState, give_up
 from shared.dates.pushing import PushStatus, Seen
@@ -107,15 +107,28 @@ async def open_step(conn: Connection, work: DeviceWork) -> Step | None:
 
 
 async def is_ours(step: Step, field: DateField) -> None:
-    """What stands there is our word: the integration's own has gone, and a conflict over it is over."""
+    """What stands there is our word: the integration's own has gone, and a conflict over it is over.
+
+    Where that own date counted, for the wish moved while ours was on its way, something else counts now: it is wished.
+    """
+    conn, place = step.conn, (step.work.integration_id, step.work.device_id, field)
+    await conn.execute(sql("shared.date_ledger", "conflict_gone"), *place)
     source = integration_source(step.work.integration_id)
-    if await step.conn.execute(sql(SQL, "speechless"), step.asset.id, field, source) != "UPDATE 0":
-        fresh = await lock_asset(step.conn, step.asset.id)
-        if fresh is not None:
-            await store_values(step.conn, fresh)
-    await step.conn.execute(
-        sql("shared.date_ledger", "conflict_gone"), step.work.integration_id, step.work.device_id, field
-    )
+    if await conn.execute(sql(SQL, "speechless"), step.asset.id, field, source) == "UPDATE 0":
+        return
+    fresh = await lock_asset(conn, step.asset.id)
+    assert fresh is not None, "it is locked"
+    counts = (await store_values(conn, fresh))[field]
+    if (counts.value, counts.origin) != fresh.stored[field]:
+        edit_id = await conn.fetchval(
+            "select edit_id from date_observations where asset_id = $1 and field = $2 and source = $3",
+            fresh.id,
+            field,
+            counts.origin,
+        )
+        due = await wish_for(conn, fresh, field, counts, edit_id)
+        await tell_edits(conn, [edit_id])
+        step.pending += await wake(conn, due, source=SOURCE)
 
 
 async def policy_of(step: Step) -> str:

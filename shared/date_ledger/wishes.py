@@ -33,7 +33,7 @@ async def wish_for(
     due: set[UUID] = set()
     for link in await conn.fetch(sql(__package__, "links"), asset.id, field):
         place = (link["integration_id"], link["device_id"], field)
-        kind = wish(resolution, link["integration_id"])
+        kind = wish(resolution, link["integration_id"], ours=link["ours"])
         if kind == "nothing" or (kind == "withdraw" and not link["ours"]):
             await conn.execute(_CANCEL, *place)
             continue

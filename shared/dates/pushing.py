@@ -29,17 +29,19 @@ class Seen:
     readable: bool = True
 
 
-def wish(resolution: Resolution, integration_id: UUID) -> Wish:
+def wish(resolution: Resolution, integration_id: UUID, *, ours: bool = False) -> Wish:
     """Tell what an integration is to hold, now that this counts.
 
     A date of an RMM is never written (origin gate); where one counts, or none, only a date of ours is taken back.
-    The integration whose own date counts keeps what it has.
+    The integration whose own date counts keeps what it has; but where a date of ours is there or on its way (`ours`),
+    its own is gone, and ours is taken back.
     """
     if resolution.origin is None:
         return "withdraw"
     if may_be_written(resolution.origin):
         return "set"
-    return "nothing" if resolution.origin == integration_source(integration_id) else "withdraw"
+    own = resolution.origin == integration_source(integration_id)
+    return "nothing" if own and not ours else "withdraw"
 
 
 def plan_field(wanted: date | None, seen: Seen, state: RemoteState) -> Literal["write", "already", "not_ours"]:

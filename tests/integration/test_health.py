@@ -8,12 +8,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
+import pytest
 
 from services.writer.app import WriterSettings, create_app
 from shared import topology
 from shared.declaration import declare
 from shared.errors import StoreUnavailable
 from shared.observability.health import BrokerLook, Health
+from shared.postgres import connection, open_pool
 from tests.support import queues
 from tests.support.waiting import until
 
@@ -86,6 +88,28 @@ async def test_a_database_that_is_away_is_said_until_it_is_back(amqp_url: str, d
         assert checks["database"].startswith("the database is not there: ")
         assert checks["database"].endswith(f": {StoreUnavailable.next_action}")
         await turns(health, 200)
+
+
+@pytest.mark.parametrize("change", [{"path": "/no_such_database"}, {"netloc": "nobody:wrong@127.0.0.1:1"}])
+async def test_a_database_that_can_not_be_had_is_said_at_the_start(database_url: str, change: dict[str, str]) -> None:
+    with pytest.raises(StoreUnavailable, match="no connection to the database"):
+        await open_pool(urlsplit(database_url)._replace(**change).geturl(), service="test")
+
+
+async def test_a_connection_that_was_ended_while_it_was_idle_is_no_bug(database_url: str) -> None:
+    """Whoever meets it holds its message and finds a new connection."""
+    pool = await open_pool(database_url, service="test", size=1)
+    server_pid = await pool.fetchval("select pg_backend_pid()")
+    admin = await asyncpg.connect(database_url)
+    await admin.execute("select pg_terminate_backend($1)", server_pid)
+    await admin.close()
+
+    async def ask() -> bool:
+        async with connection(pool) as conn:
+            return bool(await conn.fetchval("select true"))
+
+    assert await until("the store answers again", ask)
+    await pool.close()
 
 
 async def test_a_service_that_stops_is_not_ready_and_still_lives(amqp_url: str, database_url: str) -> None:

@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 from typing import Any
 from uuid import UUID, uuid4
@@ -166,8 +166,6 @@ class World:
 
     async def pull(self, device: int, value: str | None, *, of: DateField = PURCHASE, seq: int | None = None) -> None:
         """A date arrives from the RMM."""
-        from datetime import date
-
         number = seq or await self.desk.value("select nextval('observation_seq')")
         pulled = Pulled(self.devices[device]["id"], of, date.fromisoformat(value) if value else None, number)
 

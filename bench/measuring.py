@@ -1,0 +1,97 @@
+"""One measurement: seconds, CPU by process, and write-ahead log, around a piece of work."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.machine import CpuSpent, cpu_between, read_cpu
+from bench.stack import Rmm, Servers
+from lifecycle.exits import Failure
+from lifecycle.settings import environment
+from lifecycle.stack.layout import project_root
+
+PEERS = {
+    "dlt as shipped": ("bench.peers.load_dlt", "default"),
+    "dlt arrow": ("bench.peers.load_dlt", "arrow"),
+    "script many": ("bench.peers.script", "many"),
+    "script page": ("bench.peers.script", "page"),
+}
+
+
+@dataclass(frozen=True)
+class Load:
+    """A load of a whole fleet. `seconds` of the pipeline are from the request to the end of the run."""
+
+    devices: int
+    seconds: float
+    cpu: CpuSpent
+    wal_bytes: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Devices a second."""
+        return self.devices / self.seconds
+
+
+async def spent(
+    roots: Callable[[], dict[str, list[int]]], work: Callable[[], Awaitable[float]]
+) -> tuple[float, CpuSpent]:
+    """The seconds that the work says it took, and the CPU that was spent meanwhile."""
+    before = read_cpu(roots())
+    seconds = await work()
+    return seconds, cpu_between(before, read_cpu(roots()))
+
+
+def peer_python() -> Path:
+    """The interpreter of the peers' own environment."""
+    return project_root() / ".local" / "bench-venv" / "bin" / "python"
+
+
+async def install_peers() -> None:
+    """Make the peers' environment where it is missing."""
+    if peer_python().is_file():
+        return
+    folder = peer_python().parent.parent
+    sys.stderr.write("installing the peers into an environment of their own (about a minute)\n")
+    for words in (
+        (sys.executable, "-m", "venv", str(folder)),
+        (str(peer_python()), "-m", "pip", "install", "--quiet", "-r", str(project_root() / "bench/requirements.txt")),
+    ):
+        process = await asyncio.create_subprocess_exec(*words)
+        if await process.wait():
+            raise Failure("the peers can't be installed", f"see what {' '.join(words)} says")
+
+
+async def load_by_peer(servers: Servers, name: str, database_url: str, rmm: Rmm, devices: int) -> Load:
+    """Run a peer as a whole process, cold."""
+    module, mode = PEERS[name]
+    loop = asyncio.get_running_loop()
+
+    async def work() -> float:
+        began = loop.time()
+        process = await asyncio.create_subprocess_exec(
+            str(peer_python()),
+            "-m",
+            module,
+            *("--mode", mode, "--url", rmm.url, "--database-url", database_url),
+            *("--client-id", rmm.client_id, "--client-secret", rmm.client_secret),
+            env={**environment(), "PYTHONPATH": str(project_root())},
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await process.communicate()
+        if process.returncode:
+            raise Failure(f"{name} ended with {process.returncode}", said.decode(errors="replace")[-2000:])
+        return loop.time() - began
+
+    def roots() -> dict[str, list[int]]:
+        # Ours are the servers and whatever descends from this process; the peer is the rest.
+        return servers.roots()
+
+    before_ours = read_cpu(roots())
+    seconds, cpu = await spent(roots, work)
+    ours = read_cpu(roots()).ours - before_ours.ours
+    cpu.by_name["peer"] = max(ours - cpu.of("postgres", "broker", "simulator"), 0.0)
+    return Load(devices, seconds, cpu)

@@ -117,6 +117,7 @@ class Service:
             gc.freeze()
             async with app.start_lifespan_context(), _running(wiring.loops):
                 log.info("consuming", action="start", queues=[s.queue.name for s in self.subscriptions])
+                self.health.consuming = True
                 yield
                 self.health.stopping = True
                 log.info("stopping", action="stop")

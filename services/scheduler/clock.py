@@ -75,16 +75,18 @@ class Clock:
             return await self._give_up(conn, run)
         if run["status"] == "queued":
             return [await self._requested(conn, run)]
+        # Twice without an answer: chunks that are recorded and not written are gone with their queue, and as long as
+        # they count as waiting for the writer no page is read.
+        if run["announced"] > 1 or not await self._has_open_scope(conn, run["id"]):
+            await conn.fetch(sql(_SQL, "redo_scopes"), run["id"])
         listing = await conn.fetch(sql(_SQL, "listing_scopes"), run["id"])
         pending = [await page_due(conn, run["id"], row["id"], row["page_no"], source=SOURCE) for row in listing]
-        if not listing and not await self._has_pending_scope(conn, run["id"]):
-            await conn.fetch(sql(_SQL, "redo_scopes"), run["id"])
         return pending + await start_scopes(conn, run["id"], self._settings.scopes_at_once, source=SOURCE)
 
-    async def _has_pending_scope(self, conn: Connection, run_id: UUID) -> bool:
+    async def _has_open_scope(self, conn: Connection, run_id: UUID) -> bool:
         return bool(
             await conn.fetchval(
-                "select exists (select from sync_scopes where run_id = $1 and status = 'pending')", run_id
+                "select exists (select from sync_scopes where run_id = $1 and status in ('pending', 'listing'))", run_id
             )
         )
 

@@ -9,8 +9,10 @@ import asyncpg
 
 from services.writer import rows
 from services.writer.matching import Apart, Candidate, Match, decide
+from services.writer.pulled_dates import pulled_dates
 from services.writer.rows import Row
 from shared import outbox
+from shared.date_ledger.remote import observe_remote
 from shared.errors import StoreConflict
 from shared.events.bulk import AssetPageNormalized, NormalizedAsset
 from shared.events.envelope import new_event
@@ -20,6 +22,7 @@ from shared.runs.closing import close_if_done
 
 SOURCE: Final = "writer"
 _SQL: Final = "services.writer.sql"
+_LOCK: Final = "select pg_advisory_xact_lock_shared(hashtextextended('integration:' || $1, 0))"
 # A claim can be refused, found free again and refused again only while others write the same hardware.
 CLAIM_ROUNDS: Final = 4
 
@@ -99,11 +102,16 @@ class PostgresAssets:
             await self._insert(conn, page, new, written)
             await self._keep_rejects(conn, page, chunk)
             pending = await self._tell(conn, page, written, correlation_id)
+            dates = pulled_dates([*new, *changed], page.observed_seq)
+            if dates:
+                pending += await observe_remote(conn, page.integration_id, dates, source=SOURCE)
             await self._finish(conn, page, written)
         await self._events.publish(*pending)
         return written
 
     async def _claim(self, conn: Connection, page: Page) -> bool:
+        # Shared with other writers, exclusive to a removal: no row of a removed integration is made anew.
+        await conn.execute(_LOCK, str(page.integration_id))
         claimed = await conn.fetchval(
             sql(_SQL, "claim_chunk"),
             page.fetch_id,
@@ -168,6 +176,14 @@ class PostgresAssets:
 
     async def _settle(self, conn: Connection, page: Page, refused: Sequence[Row], written: Written) -> list[Row]:
         """Link what matches; return what is to be inserted with fewer claims."""
+        # Locked before they are looked at: of two writers that find the same asset free, the second waits, and then
+        # sees the link of the first.
+        await conn.execute(
+            sql(_SQL, "lock_candidates"),
+            page.account_id,
+            [row.sent.serial_key for row in refused if row.claims_serial and row.sent.serial_key],
+            [row.sent.mac_key for row in refused if row.claims_mac and row.sent.mac_key],
+        )
         answers = await conn.fetch(
             sql(_SQL, "candidates"),
             page.account_id,

@@ -40,8 +40,8 @@ def is_placeholder(sent: str) -> bool:
 def is_junk_serial(normalised: str, names: Container[str] = ()) -> bool:
     """Return whether a normalised serial tells no machine apart: it never matches.
 
-    On the list; under four characters; one character over and over; a run of digits up or down; or one of `names`,
-    the normalised product and model of the same device.
+    On the list; under four characters; one character over and over; a run of digits up or down; one of `names`, the
+    normalised product and model of the same device; or a mainboard's `/machine/part/` with such a part.
     """
     return (
         len(normalised) < _MIN_LENGTH
@@ -50,7 +50,14 @@ def is_junk_serial(normalised: str, names: Container[str] = ()) -> bool:
         or normalised in _UP
         or normalised in _DOWN
         or normalised in names
+        or _is_junk_board(normalised, names)
     )
+
+
+def _is_junk_board(normalised: str, names: Container[str]) -> bool:
+    """Return whether this is a mainboard's `/machine/part/` of which either is missing or junk itself."""
+    parts = normalised[1:-1].split("/") if normalised[0] == normalised[-1] == "/" else []
+    return any(not part or is_junk_serial(part, names) for part in parts)
 
 
 def serial_key(normalised: str | None, manufacturer_normalised: str | None) -> str | None:

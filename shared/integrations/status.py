@@ -23,6 +23,11 @@ _CANCEL_RUN: Final = """
     where integration_id = $1 and status in ('queued', 'running')
     returning id, correlation_id
 """
+# A page that is just being recorded waits for this, and is then nothing.
+_END_SCOPES: Final = """
+    update sync_scopes set status = 'failed', reason_code = $2, reason = $3, progress_at = now()
+    where run_id = $1 and status in ('pending', 'listing')
+"""
 _RESUME: Final = """
     update integrations
     set status = case when last_success_at is null then 'never_synced' else 'active' end,
@@ -90,6 +95,7 @@ async def cancel_run(
     run = await conn.fetchrow(_CANCEL_RUN, integration_id, reason_code, reason, next_action)
     if run is None:
         return []
+    await conn.execute(_END_SCOPES, run["id"], reason_code, reason)
     data = SyncFailed(
         integration_id=integration_id,
         run_id=run["id"],

@@ -21,6 +21,8 @@ from shared.errors import PipelineError
 
 CHECK_SECONDS: Final = 5.0
 BROKER_LOOK_SECONDS: Final = 5.0
+# What was wrong is looked at sooner: just after a start the broker does not count the new consumer yet.
+BROKER_LOOK_AGAIN_SECONDS: Final = 1.0
 
 Check = Callable[[], Awaitable[str | None]]
 
@@ -32,6 +34,7 @@ class Health:
     service: str
     checks: dict[str, Check] = field(default_factory=dict[str, Check])
     started_at: float = field(default_factory=time.monotonic)
+    consuming: bool = False
     stopping: bool = False
     check_seconds: float = CHECK_SECONDS
 
@@ -63,7 +66,8 @@ class Health:
     async def ready(self, _request: Request) -> Response:
         """200 when every check is green, else 503 with what is wrong."""
         findings = await self.findings()
-        ok = not self.stopping and not any(findings.values())
+        # Before it consumes nothing is registered yet, and nothing found wrong.
+        ok = self.consuming and not self.stopping and not any(findings.values())
         body = {
             "service": self.service,
             "status": "stopping" if self.stopping else "ready" if ok else "not_ready",
@@ -85,7 +89,10 @@ def _answer(body: dict[str, Any], *, ok: bool) -> Response:
 
 
 class BrokerLook:
-    """Asks the broker for our queues and their consumers, at most once in five seconds for all callers."""
+    """Asks the broker for our queues and their consumers, once for all callers.
+
+    Every five seconds at most, and every second while something is wrong.
+    """
 
     def __init__(self, amqp_url: str, queues: tuple[str, ...]) -> None:
         self._amqp_url = amqp_url
@@ -97,7 +104,8 @@ class BrokerLook:
     async def __call__(self) -> str | None:
         """None when each queue stands and has a consumer."""
         async with self._lock:
-            if time.monotonic() - self._looked_at > BROKER_LOOK_SECONDS:
+            often = BROKER_LOOK_AGAIN_SECONDS if self._finding else BROKER_LOOK_SECONDS
+            if time.monotonic() - self._looked_at > often:
                 self._finding = await self._look()
                 self._looked_at = time.monotonic()
         return self._finding

@@ -29,7 +29,8 @@ _READ: Final = """
 """
 _STORE: Final = """
     insert into rmm_tokens (integration_id, scope_set, token_sealed, credentials_version, minted_at, expires_at)
-    values ($1, $2, $3, $4, clock_timestamp(), clock_timestamp() + $5)
+    select i.id, $2, $3, $4, clock_timestamp(), clock_timestamp() + $5
+    from integrations i where i.id = $1 and i.status <> 'removed' for key share
     on conflict (integration_id, scope_set) do update
         set token_sealed = excluded.token_sealed, credentials_version = excluded.credentials_version,
             minted_at = excluded.minted_at, expires_at = excluded.expires_at

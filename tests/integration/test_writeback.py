@@ -375,7 +375,11 @@ async def test_rejected_credentials_hold_and_new_ones_drain_each_once(world: Mak
     held = [w.event(0, f"2025-03-{day:02}", at=MOMENT + timedelta(minutes=day)) for day in range(1, 4)]
     await w.publish(held[0])
     await w.settled(held[0], "held")
-    assert (await w.desk.integration(w.integration_id))["status"] == "paused_credentials"
+
+    async def paused() -> bool:
+        return (await w.desk.integration(w.integration_id))["status"] == "paused_credentials"
+
+    await until("the integration is paused", paused)
     await w.publish(*held[1:])
     await w.settled(held[2], "held")
     await w.desk.replace_credentials(w.integration_id, w.rmm)

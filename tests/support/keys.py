@@ -1,6 +1,7 @@
 """A key pair for sealed secrets."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from pydantic import SecretStr
@@ -20,6 +21,11 @@ class Keys:
         """A new pair."""
         pair = generate_keypair()
         return cls(pair.private_text, pair.public_text)
+
+    @classmethod
+    def read(cls, private: Path, public: Path) -> Self:
+        """The pair in these two files."""
+        return cls(SecretStr(private.read_text().strip()), public.read_text().strip())
 
     @property
     def private(self) -> PrivateKeyRing:

@@ -9,30 +9,25 @@ with src as (
             site_name text, name text, asset_type text, manufacturer text, manufacturer_normalised text,
             model text, serial_number text, serial_normalised text, operating_system text, os_version text,
             processor text, memory_bytes bigint, storage_bytes bigint, mac_addresses text[], ip_address text,
-            agent_installed_at timestamptz, purchase_date date, warranty_expiration_date date
+            agent_installed_at timestamptz
         ),
         unnest($2::text[])
     ) as t (
         device_id, asset_id, content_hash, matched_by, serial_key, serial_claim, mac_key, mac_claim,
         company_id, company_name, site_id, site_name, name, asset_type, manufacturer, manufacturer_normalised,
         model, serial_number, serial_normalised, operating_system, os_version, processor, memory_bytes,
-        storage_bytes, mac_addresses, ip_address, agent_installed_at, purchase_date, warranty_expiration_date,
-        vendor
+        storage_bytes, mac_addresses, ip_address, agent_installed_at, vendor
     )
 ),
 made as (
     insert into assets (id, account_id, observed_seq, serial_key, serial_claim, mac_key, mac_claim,
-        purchase_date_origin, warranty_expiration_date_origin,
         company_id, company_name, site_id, site_name, name, asset_type, manufacturer, manufacturer_normalised,
         model, serial_number, serial_normalised, operating_system, os_version, processor, memory_bytes,
-        storage_bytes, mac_addresses, ip_address, agent_installed_at, purchase_date, warranty_expiration_date)
+        storage_bytes, mac_addresses, ip_address, agent_installed_at)
     select asset_id, $3, $5, serial_key, serial_claim, mac_key, mac_claim,
-        case when purchase_date is not null then 'integration:' || $4::uuid end,
-        case when warranty_expiration_date is not null then 'integration:' || $4::uuid end,
         company_id, company_name, site_id, site_name, name, coalesce(asset_type, 'unknown'), manufacturer,
         manufacturer_normalised, model, serial_number, serial_normalised, operating_system, os_version,
-        processor, memory_bytes, storage_bytes, mac_addresses, ip_address, agent_installed_at, purchase_date,
-        warranty_expiration_date
+        processor, memory_bytes, storage_bytes, mac_addresses, ip_address, agent_installed_at
     from src
     order by serial_claim, mac_claim
     on conflict do nothing

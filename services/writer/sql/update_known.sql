@@ -15,15 +15,14 @@ with src as (
             site_name text, name text, asset_type text, manufacturer text, manufacturer_normalised text,
             model text, serial_number text, serial_normalised text, operating_system text, os_version text,
             processor text, memory_bytes bigint, storage_bytes bigint, mac_addresses text[], ip_address text,
-            agent_installed_at timestamptz, purchase_date date, warranty_expiration_date date
+            agent_installed_at timestamptz
         ),
         unnest($2::text[])
     ) as t (
         device_id, asset_id, content_hash, matched_by, serial_key, serial_claim, mac_key, mac_claim,
         company_id, company_name, site_id, site_name, name, asset_type, manufacturer, manufacturer_normalised,
         model, serial_number, serial_normalised, operating_system, os_version, processor, memory_bytes,
-        storage_bytes, mac_addresses, ip_address, agent_installed_at, purchase_date, warranty_expiration_date,
-        vendor
+        storage_bytes, mac_addresses, ip_address, agent_installed_at, vendor
     )
 ),
 shown as (
@@ -48,12 +47,6 @@ shown as (
         mac_addresses = coalesce(s.mac_addresses, a.mac_addresses),
         ip_address = coalesce(s.ip_address, a.ip_address),
         agent_installed_at = coalesce(s.agent_installed_at, a.agent_installed_at),
-        purchase_date = coalesce(s.purchase_date, a.purchase_date),
-        purchase_date_origin = case when s.purchase_date is not null then 'integration:' || $4::uuid
-            else a.purchase_date_origin end,
-        warranty_expiration_date = coalesce(s.warranty_expiration_date, a.warranty_expiration_date),
-        warranty_expiration_date_origin = case when s.warranty_expiration_date is not null then 'integration:' || $4::uuid
-            else a.warranty_expiration_date_origin end,
         serial_key = coalesce(s.serial_key, a.serial_key),
         mac_key = coalesce(s.mac_key, a.mac_key),
         serial_claim = case

@@ -117,6 +117,16 @@ async def test_what_was_seen_unchanged_later_is_not_overwritten_by_what_lies_bet
     assert (await world.asset_of(tenant, "d1"))["name"] == "a"
 
 
+async def test_what_was_observed_earlier_never_overwrites_also_when_the_bookkeeping_is_pruned(world: World) -> None:
+    tenant = await world.tenant()
+    await world.write(world.chunk(tenant, device("d1", name="new"), seq=20))
+    await world.execute("delete from sync_chunks")
+    chunk = world.chunk(tenant, device("d1", name="old"), seq=10)
+    written = await world.write(chunk)
+    assert (await world.asset_of(tenant, "d1"))["name"] == "new"
+    assert (written.updated, await outcomes(world, chunk)) == ([], "s")
+
+
 devices_of_a_chunk = st.dictionaries(st.sampled_from(["d1", "d2", "d3"]), st.sampled_from(["x", "y", "z"]), min_size=1)
 
 

@@ -1,4 +1,4 @@
-"""The container files fit the code: a stanza for each service, a health check, and the private key for those two only."""
+"""The container files fit the code: a stanza for each service, health checks, the private key where it belongs."""
 
 import re
 from pathlib import Path
@@ -55,7 +55,7 @@ def test_a_service_gets_longer_to_stop_than_it_takes(name: str) -> None:
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_service_starts_after_migrations_and_topology(name: str) -> None:
-    assert _waits_for(name) == {job: "service_completed_successfully" for job in ("migrate", "topology")}
+    assert _waits_for(name) == dict.fromkeys(("migrate", "topology"), "service_completed_successfully")
 
 
 def test_jobs_are_waited_for_until_they_succeeded_and_servers_until_they_are_healthy() -> None:

@@ -11,7 +11,7 @@ from tests.support.seeds import seeded
 from tests.support.stage import Stage
 
 SYNCING = ("fetcher", "normalizer", "writer", "scheduler")
-SEEDS = (1, 2, 3)
+SEEDS = (1, 2)
 KILLS = 3
 
 

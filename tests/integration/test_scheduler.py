@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from services.scheduler.clock import Clock
@@ -18,7 +18,7 @@ from services.scheduler.settings import SchedulerSettings
 from shared import headers as names
 from shared.events.bulk import AssetPageNormalized, encode_bulk, new_bulk
 from shared.observability import metrics
-from shared.postgres import Pool
+from shared.postgres import Pool, transaction
 from tests.integration.world import STORY, Tenant, World, device, many
 
 HOUR = timedelta(hours=1)
@@ -95,6 +95,14 @@ async def test_several_schedulers_share_the_due_syncs(world: World) -> None:
     await clock(world).request_due_syncs()
     assert await world.count("sync_runs") == 30
     assert len(world.bus.of("sync.requested")) == 30
+
+
+async def test_a_scheduler_does_not_wait_for_what_another_has_in_hand(world: World, ours: Clock) -> None:
+    in_hand, free = await due(world, by=2 * HOUR), await due(world)
+    async with transaction(world.pool) as conn:
+        await conn.execute("select from integrations where id = $1 for update", in_hand)
+        await asyncio.wait_for(ours.request_due_syncs(), 5)
+    assert [row["integration_id"] for row in await world.rows("select integration_id from sync_runs")] == [free]
 
 
 async def test_more_than_one_batch_is_due(world: World, ours: Clock) -> None:
@@ -424,6 +432,8 @@ bodies = st.binary(max_size=40) | st.dictionaries(
 
 
 @given(bodies, headers_of_strangers, st.text(max_size=6), st.text(max_size=6))
+@example(b'{"id": "a\\u0000", "type": "\\ud800", "correlationid": "\\u0000"}', {}, "m", "c")
+@example(b"", {names.REASON: "\0", names.TRACEBACK: "\0", "\0": [{"\0": "\0"}]}, "\0", "\0")
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_whatever_ends_dead_can_be_kept(
     world: World, body: bytes, headers: dict[str, Any], message_id: str, correlation_id: str

@@ -345,6 +345,19 @@ async def test_nothing_matches_across_accounts(world: World) -> None:
     assert {first["matched_by"], second["matched_by"]} == {"new"}
 
 
+@pytest.mark.parametrize(("kind", "key"), [("serial", SERIAL), ("mac", MAC)])
+async def test_the_match_is_looked_for_in_the_own_account_alone(world: World, kind: str, key: str) -> None:
+    """Other accounts had the same hardware first: a machine that was sold on."""
+    others = [await world.tenant(await world.account()) for _ in range(3)]
+    one, two = await world.tenant(), await world.tenant()
+    for tenant in (*others, one, two):
+        await world.write(world.chunk(tenant, device("d1", **{kind: key})))  # type: ignore[arg-type]
+    linked = await world.asset_of(two, "d1")
+    assert (linked["id"], linked["matched_by"]) == ((await world.asset_of(one, "d1"))["id"], kind)
+    assert linked["account_id"] == world.account_id
+    assert await world.count("assets") == 4
+
+
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize(("kind", "key"), [("serial", SERIAL), ("mac", MAC)])
 async def test_two_devices_of_one_rmm_that_claim_the_same_are_kept_apart_for_a_person(

@@ -22,7 +22,7 @@ KEPT = (
 )
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_everything_twice_and_out_of_order_gives_the_same_as_once(
     stage: Stage, simulator: MakeRmm, in_process: MakeLoopPipeline, seed: int
 ) -> None:

@@ -16,7 +16,7 @@ async def test_a_429_is_waited_out_by_all_replicas_with_and_without_retry_after(
     rmm = await simulator(
         devices=300, companies=8, quota=6, quota_window_s=3, retry_after=style, rate_headers=headers, latency_ms=10
     )
-    flow = await in_process(stage, rmm, replicas=2, rmm_page_size=30)
+    flow = await in_process(stage, rmm, replicas=2, rmm_page_size=36)
     desk, books = Desk(stage), Books(stage)
     added = await desk.add_integration(rmm)
 

@@ -31,7 +31,7 @@ async def leftovers(desk: Desk, integration_id: object) -> dict[str, int]:
     return {table: count for table, count in counts.items() if count}
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_a_removal_in_the_middle_of_a_sync_leaves_no_row_and_none_comes_back(
     stage: Stage, simulator: MakeRmm, in_process: MakeLoopPipeline, seed: int
 ) -> None:

@@ -14,28 +14,32 @@ SYNCING = ("fetcher", "normalizer", "writer", "scheduler")
 QUICK_SECONDS = 15.0
 
 
-async def test_every_replica_restarted_in_turn_during_a_sync_loses_nothing(
+async def test_every_replica_restarted_in_turn_during_syncs_loses_nothing(
     stage: Stage, simulator: MakeRmm, pipeline: MakeProcessPipeline
 ) -> None:
     rmm = await simulator(devices=900, companies=12, latency_ms=60)
-    flow = await pipeline(stage, rmm, *SYNCING, replicas=2, rmm_page_size=5)
+    flow = await pipeline(stage, rmm, *SYNCING, replicas=2, rmm_page_size=8)
     desk, books = Desk(stage), Books(stage)
     added = await desk.add_integration(rmm)
-    await desk.pages_read(added.run_id, 3)
     busy: list[bool] = []
 
     for replica in list(flow.replicas):
+        # Joins the run that is going; a machine that starts processes slowly takes several runs for all of them.
+        run_id = (await desk.sync(added.id)).run_id
+        await desk.pages_read(run_id, 1)
+        busy.append((await desk.run(run_id))["status"] == "running")
         taken = await flow.terminate(replica)
         assert taken < QUICK_SECONDS, f"{replica.name} took {taken:.1f} s"
         flow.start_again(replica)
         await flow.ready(replica)
-        busy.append((await desk.run(added.run_id))["status"] == "running")
 
-    assert sum(busy) >= len(busy) // 2, "the sync was too short to tell anything"
-    assert (await desk.ended(added.run_id))["status"] == "succeeded"
-    assert len(await rmm.requests("device_list_v2")) == await desk.value("select count(*) from sync_pages")
+    assert sum(busy) >= len(busy) // 2, "the syncs were too short to tell anything"
     await books.quiet()
     await flow.stop()
+    runs = await desk.rows("select status from sync_runs")
+    assert {run["status"] for run in runs} == {"succeeded"}
+    # Nothing was asked for twice: what a stopping fetcher had in hand it finished.
+    assert len(await rmm.requests("device_list_v2")) == await desk.value("select count(*) from sync_pages")
     await books.check(rmm, added.id, logs=flow.logs())
 
 

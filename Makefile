@@ -16,7 +16,7 @@ demo: setup ## Start everything with a simulated RMM, sync its devices, edit a d
 
 test: setup ## Run every check and every test, against a real RabbitMQ and a real Postgres.
 	@failed=; for check in lint types arch; do $(MAKE) --no-print-directory $$check || failed="$$failed $$check"; done; \
-	$(BIN)/python -m pytest $(PYTEST_ARGS) || failed="$$failed pytest"; \
+	$(BIN)/python -m pytest -n 3 --dist worksteal $(PYTEST_ARGS) || failed="$$failed pytest"; \
 	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
 unit: setup ## Run the tests that need neither broker nor database.

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import signal
 import statistics
 import sys
 from collections.abc import Callable, Sequence
@@ -11,12 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.lock import only_one
 from bench.machine import describe
 from bench.measuring import Load, install_peers
-from bench.quota import under_a_tight_budget
+from bench.quota import BUDGET, under_a_tight_budget
 from bench.rounds import Round, beside_a_large_one, memory_of, play, tell, two_writers
 from bench.stack import Servers
 from lifecycle.exits import Failure
+from lifecycle.stack.layout import project_root
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -54,7 +57,7 @@ def ratios(rounds: Sequence[Round]) -> list[Row]:
     def each(value: Callable[[Any], float]) -> tuple[float, ...]:
         return tuple(value(one) for one in rounds)
 
-    rows = [Row("first load, devices/s", 0, at_least=True, values=each(lambda one: one.first.rate))]
+    rows: list[Row] = []
     marks = {"dlt as shipped": 2.0, "dlt arrow": 1.0, "script page": 1.5, "script many": 0.6}
     for name, mark in marks.items():
         if name in rounds[0].peers:
@@ -114,21 +117,41 @@ async def measure(options: argparse.Namespace) -> tuple[list[Row], dict[str, Any
     return rows, detail
 
 
+async def _until_ended(options: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
+    """Measure; a SIGTERM ends it as an interrupt does, so that the servers are stopped and deleted."""
+    task = asyncio.ensure_future(measure(options))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
+
+
 async def _memory(servers: Servers, options: argparse.Namespace) -> list[Row]:
     tell("memory by the size of the fleet")
-    small = await memory_of(servers, options.devices // 5, options.companies)
-    large = await memory_of(servers, options.devices, options.companies)
+    pairs = [
+        (
+            await memory_of(servers, options.devices // 5, options.companies, number),
+            await memory_of(servers, options.devices, options.companies, number),
+        )
+        for number in range(1, options.runs + 1)
+    ]
+    names = sorted(pairs[0][1])
     rows = [
-        Row(f"peak memory of {name}, whole fleet / a fifth", 1.05, at_least=False, values=(large[name] / small[name],))
-        for name in sorted(large)
+        Row(
+            f"peak memory of {name}, whole fleet / a fifth",
+            1.05,
+            at_least=False,
+            values=tuple(large[name] / small[name] for small, large in pairs),
+        )
+        for name in names
     ]
     rows += [
-        Row(f"peak memory of {name}", 200, at_least=False, values=(large[name],), unit="MiB") for name in sorted(large)
+        Row(f"peak memory of {name}", 200, at_least=False, values=tuple(large[name] for _, large in pairs), unit="MiB")
+        for name in names
     ]
     if options.million:
-        huge = await memory_of(servers, 1_000_000, 400)
+        huge = await memory_of(servers, 1_000_000, 400, 1)
+        usual = {name: statistics.median(small[name] for small, _ in pairs) for name in names}
         rows += [
-            Row(f"peak memory of {name}, a million / a fifth", 1.2, at_least=False, values=(huge[name] / small[name],))
+            Row(f"peak memory of {name}, a million / a fifth", 1.2, at_least=False, values=(huge[name] / usual[name],))
             for name in sorted(huge)
         ]
     return rows
@@ -149,7 +172,7 @@ async def _quota(servers: Servers, numbers: range) -> list[Row]:
             "most requests in a window / budget",
             1.0,
             at_least=False,
-            values=tuple(one.most_in_window / 40 for one in asked),
+            values=tuple(one.most_in_window / BUDGET for one in asked),
         ),
         Row("budget used while there is work", 0.95, at_least=True, values=tuple(one.used_share for one in asked)),
     ]
@@ -197,7 +220,12 @@ def main() -> int:
     parser.add_argument("--million", action="store_true", help="memory at a million devices as well")
     options = parser.parse_args()
     try:
-        rows, detail = asyncio.run(measure(options))
+        with only_one(project_root() / ".local" / "bench.lock"):
+            rows, detail = asyncio.run(_until_ended(options))
+    except asyncio.CancelledError:
+        return 128 + signal.SIGTERM
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     except Failure as failure:
         sys.stderr.write(f"{failure.message}\n{failure.next_step or ''}\n")
         return 1

@@ -1,6 +1,7 @@
 """One measurement: seconds, CPU by process, and write-ahead log, around a piece of work."""
 
 import asyncio
+import resource
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -50,22 +51,25 @@ def peer_python() -> Path:
 
 
 async def install_peers() -> None:
-    """Make the peers' environment where it is missing."""
-    if peer_python().is_file():
-        return
+    """Make the peers' environment where it is missing, unfinished or of other requirements."""
     folder = peer_python().parent.parent
+    requirements = project_root() / "bench" / "requirements.txt"
+    finished = folder / "installed.txt"  # what was asked for, written when it is all there
+    if finished.is_file() and finished.read_text() == requirements.read_text():
+        return
     sys.stderr.write("installing the peers into an environment of their own (about a minute)\n")
     for words in (
-        (sys.executable, "-m", "venv", str(folder)),
-        (str(peer_python()), "-m", "pip", "install", "--quiet", "-r", str(project_root() / "bench/requirements.txt")),
+        (sys.executable, "-m", "venv", "--clear", str(folder)),
+        (str(peer_python()), "-m", "pip", "install", "--quiet", "-r", str(requirements)),
     ):
         process = await asyncio.create_subprocess_exec(*words)
         if await process.wait():
             raise Failure("the peers can't be installed", f"see what {' '.join(words)} says")
+    finished.write_text(requirements.read_text())
 
 
-async def load_by_peer(servers: Servers, name: str, database_url: str, rmm: Rmm, devices: int) -> Load:
-    """Run a peer as a whole process, cold."""
+async def load_by_peer(servers: Servers, name: str, database_url: str, rmm: Rmm) -> Load:
+    """Run a peer as a whole process, cold. It doesn't count its devices: who asked for it does."""
     module, mode = PEERS[name]
     loop = asyncio.get_running_loop()
 
@@ -86,12 +90,13 @@ async def load_by_peer(servers: Servers, name: str, database_url: str, rmm: Rmm,
             raise Failure(f"{name} ended with {process.returncode}", said.decode(errors="replace")[-2000:])
         return loop.time() - began
 
-    def roots() -> dict[str, list[int]]:
-        # Ours are the servers and whatever descends from this process; the peer is the rest.
-        return servers.roots()
+    # The peer is the only child that ends and is waited for meanwhile; the servers go on, and we are no child.
+    before = _of_ended_children()
+    seconds, cpu = await spent(servers.roots, work)
+    cpu.by_name["peer"] = _of_ended_children() - before
+    return Load(0, seconds, cpu)
 
-    before_ours = read_cpu(roots())
-    seconds, cpu = await spent(roots, work)
-    ours = read_cpu(roots()).ours - before_ours.ours
-    cpu.by_name["peer"] = max(ours - cpu.of("postgres", "broker", "simulator"), 0.0)
-    return Load(devices, seconds, cpu)
+
+def _of_ended_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -2,16 +2,20 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.machine import peak_rss_mib
 from bench.measuring import PEERS, Load, load_by_peer, spent
 from bench.stack import Rmm, Servers, Services
-from bench.tenant import RunTimes, Store, open_store
+from bench.tenant import RunTimes, Store, open_store, settle
+from lifecycle.exits import Failure
 from shared.declaration import check_queues
 
 UNLIMITED: Mapping[str, object] = {"rmm_budget": 10_000_000}
+_PIPELINE = "pipeline"
+_WAIT_SECONDS = 600.0
 
 
 @dataclass
@@ -31,20 +35,29 @@ def tell(text: str) -> None:
 
 
 async def play(servers: Servers, rmm: Rmm, number: int, *, peers: bool) -> Round:
-    """One round; the pipeline's number of devices is that of its own balance, and the peers' the same."""
+    """One round, each time begun by another competitor, so that no place in the order is always the same one's.
+
+    The pipeline's number of devices is that of its own balance, and the peers' the same.
+    """
     found = Round()
-    await _pipeline(servers, rmm, number, found)
+    names = (_PIPELINE, *PEERS) if peers else (_PIPELINE,)
+    begin = (number - 1) % len(names)
+    for name in (*names[begin:], *names[:begin]):
+        if name == _PIPELINE:
+            await _pipeline(servers, rmm, number, found)
+            continue
+        url = await servers.fresh_database(f"peer_{number}_{name.replace(' ', '_')}")
+        await settle(url)
+        load = await load_by_peer(servers, name, url, rmm)
+        found.peers[name] = load
+        tell(f"  {name}: {load.seconds:.1f} s, others used {load.cpu.others:.1f} CPU s")
     assert found.first is not None
-    if peers:
-        for name in PEERS:
-            url = await servers.fresh_database(f"peer_{number}_{name.replace(' ', '_')}")
-            load = await load_by_peer(servers, name, url, rmm, found.first.devices)
-            found.peers[name] = load
-            tell(f"  {name}: {load.rate:,.0f} devices/s, others used {load.cpu.others:.1f} CPU s")
+    devices = found.first.devices
+    found.peers = {name: replace(load, devices=devices) for name, load in found.peers.items()}
     return found
 
 
-async def _pipeline(servers: Servers, rmm: Rmm, number: int, found: Round) -> None:
+async def _pipeline(servers: Servers, rmm: Rmm, number: int | str, found: Round) -> None:
     url = await servers.fresh_database(f"pipeline_{number}")
     async with Services(servers, url, rmm, settings=UNLIMITED) as services, open_store(servers, url) as store:
         await services.ready()
@@ -88,11 +101,11 @@ def peaks(services: Services) -> dict[str, float]:
     return found
 
 
-async def memory_of(servers: Servers, devices: int, companies: int) -> dict[str, float]:
+async def memory_of(servers: Servers, devices: int, companies: int, number: int) -> dict[str, float]:
     """Peak memory of each service after a first load and a reload of a fleet of this size."""
     rmm = await servers.start_rmm("--devices", devices, "--companies", companies, "--seed", 7, "--quota", 0)
     found = Round()
-    await _pipeline(servers, rmm, devices, found)
+    await _pipeline(servers, rmm, f"{devices}_{number}", found)
     await servers.stop_rmm(rmm)
     return found.rss_mib
 
@@ -146,15 +159,25 @@ async def beside_a_large_one(servers: Servers, rmm: Rmm, number: int) -> tuple[f
 
 
 async def _until(store: Store, query: str, run_id: object) -> None:
-    while not await store.pool.fetchval(query, run_id):  # noqa: ASYNC110 - the condition is in the database
+    """Wait until the query is true. Raises Failure after ten minutes."""
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while not await store.pool.fetchval(query, run_id):
+        if time.monotonic() > deadline:
+            raise Failure(f"not so within {_WAIT_SECONDS:.0f} s: {query}", "read the logs of the services")
         await asyncio.sleep(0.05)
 
 
 async def _until_normalized(servers: Servers, store: Store, run_id: object) -> None:
-    """Wait until every chunk of the run lies in the writer's queue."""
+    """Wait until every chunk of the run lies in the writer's queue. Raises Failure after ten minutes."""
+    deadline = time.monotonic() + _WAIT_SECONDS
     chunks = await store.pool.fetchval("select sum(chunk_count) from sync_pages where run_id = $1", run_id)
     while True:
         (found,) = await check_queues(servers.amqp_url, ("writer.pages",))
         if found.messages == chunks:
             return
+        if time.monotonic() > deadline:
+            raise Failure(
+                f"{found.messages} of {chunks} chunks wait for the writer after {_WAIT_SECONDS:.0f} s",
+                "read the logs of the fetcher and the normalizer",
+            )
         await asyncio.sleep(0.2)

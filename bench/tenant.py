@@ -152,6 +152,16 @@ async def open_store(servers: Servers, database_url: str) -> AsyncIterator[Store
         await pool.close()
 
 
+async def settle(database_url: str) -> None:
+    """What `Store.settle` does, for a database that no stack of ours is connected to."""
+    connection = await connect(database_url)
+    try:
+        await connection.execute("vacuum (analyze)")
+        await connection.execute("checkpoint")
+    finally:
+        await connection.close()
+
+
 async def connect(database_url: str) -> "asyncpg.Connection[Any]":
     """A plain connection."""
     return await asyncpg.connect(database_url, timeout=10)

@@ -1,7 +1,8 @@
 """Generates what the documentation takes from the code: `make docs`; `python -m docs.generate --check` only looks.
 
-Whole files: docs/settings.md, and docs/events/*.schema.json, one for each event and version. Blocks between
-`<!-- generated: NAME -->` and `<!-- end -->` in pages that people write: commands, queues, events, metrics.
+Whole files: docs/settings.md, docs/events/*.schema.json, one for each event and version, and docs/events/asyncapi.json.
+Blocks between `<!-- generated: NAME -->` and `<!-- end -->` in pages that people write: commands, queues, events,
+metrics. The files of docs/events/examples between `<!-- example: FILE -->` and `<!-- end -->`.
 `tests/contract/test_docs.py` fails where any of them differs from the code.
 """
 
@@ -21,6 +22,7 @@ import typer
 from pydantic_settings import BaseSettings
 
 import shared.events
+from docs import asyncapi
 from lifecycle.data.settings import DataSettings
 from lifecycle.main import make_app
 from lifecycle.settings import CommandSettings
@@ -33,6 +35,10 @@ from shared.settings import PREFIX, RmmSettings, ServiceSettings
 ROOT: Final = Path(__file__).resolve().parent.parent
 SETTINGS_PAGE: Final = ROOT / "docs" / "settings.md"
 SCHEMAS: Final = ROOT / "docs" / "events"
+ASYNCAPI: Final = SCHEMAS / "asyncapi.json"
+CONTRACT_PAGE: Final = SCHEMAS / "date-edited.md"
+EXAMPLES: Final = SCHEMAS / "examples"
+RECORDED: Final = ROOT / "tests" / "contract" / "recorded"
 PAGES: Final = {
     "commands": ROOT / "README.md",
     "queues": ROOT / "ARCHITECTURE.md",
@@ -227,11 +233,31 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
 }
 
 
+def asyncapi_document() -> dict[str, Any]:
+    """All events as an AsyncAPI document; of a type with several versions the newest."""
+    events = {model.event_type: (schema_name(model), _summary(model.__doc__)) for model in event_types()}
+    return asyncapi.document(events, RECORDED)
+
+
+def with_examples(page: str) -> str:
+    """A page with the files of docs/events/examples that it names, as they are. Raises OSError for one that is not."""
+
+    def block(found: re.Match[str]) -> str:
+        name = found["name"]
+        code = (EXAMPLES / name).read_text(encoding="utf-8")
+        kind = {"py": "python", "mjs": "js"}.get(name.rpartition(".")[2], "sh")
+        return f"<!-- example: {name} -->\n\n```{kind}\n{code}```\n\n<!-- end -->"
+
+    return re.sub(r"<!-- example: (?P<name>[\w.]+) -->.*?<!-- end -->", block, page, flags=re.DOTALL)
+
+
 def generated() -> dict[Path, str]:
     """Every generated file, and every page with a generated block, as they should be."""
     files = {SETTINGS_PAGE: settings_page()}
     for model in event_types():
         files[SCHEMAS / schema_name(model)] = json.dumps(event_schema(model), indent=2, ensure_ascii=False) + "\n"
+    files[ASYNCAPI] = json.dumps(asyncapi_document(), indent=2, ensure_ascii=False) + "\n"
+    files[CONTRACT_PAGE] = with_examples(CONTRACT_PAGE.read_text(encoding="utf-8"))
     for name, path in PAGES.items():
         files[path] = _with_block(path.read_text(encoding="utf-8"), name, BLOCKS[name]())
     return files

@@ -38,7 +38,9 @@ def make_secrets(folder: Path, *, broker: str = "rabbitmq:5672", database: str =
 
 
 def _broker_login(password: str) -> str:
-    return f"log.console = true\ndefault_user = {_USER}\ndefault_pass = {password}\n"
+    # The broker's own default is 50 MB: a quorum queue that meets a full disk ends, and the node with it.
+    # The password stays last: it is read from there.
+    return f"disk_free_limit.absolute = 2GB\nlog.console = true\ndefault_user = {_USER}\ndefault_pass = {password}\n"
 
 
 def _make_keys(private: Path, public: Path, keep: Callable[[Path, Callable[[], str]], str]) -> None:

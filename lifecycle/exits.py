@@ -192,5 +192,7 @@ def _settings_message(error: BaseException) -> str:
     # Only names and reasons: the offending value may be a secret.
     ask: Any = getattr(error, "errors", list)
     details: list[dict[str, Any]] = ask(include_url=False, include_input=False, include_context=False)
-    lines = [f"{'.'.join(str(part) for part in detail['loc'])}: {detail['msg']}" for detail in details]
+    lines = [
+        f"LIFECYCLE_{'_'.join(str(part) for part in detail['loc']).upper()}: {detail['msg']}" for detail in details
+    ]
     return f"wrong settings: {'; '.join(lines)}"

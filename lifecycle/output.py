@@ -7,7 +7,7 @@ messages and progress, never results or errors.
 
 import json
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Container, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -45,14 +45,24 @@ class Output:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
-        """A table on standard output for a person; names from devices are never read as markup."""
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        title: str | None = None,
+        *,
+        whole: Container[str] = (),
+    ) -> None:
+        """A table on standard output for a person; names from devices are never read as markup.
+
+        Columns named in `whole` are never folded, however narrow the terminal is.
+        """
         from rich.markup import escape  # noqa: PLC0415 - `--help` and `--json` need no rich
         from rich.table import Table  # noqa: PLC0415 - the same
 
         table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
         for column in columns:
-            table.add_column(column, overflow="fold")
+            table.add_column(column, overflow="fold", no_wrap=column in whole)
         for row in rows:
             table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
         self.results.print(table)

@@ -4,10 +4,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from shared.settings import FileSettingsSource
+from shared.settings import BROKER_SCHEMES, DATABASE_SCHEMES, FileSettingsSource, must_be_address
 
 
 class CommandSettings(BaseSettings):
@@ -50,6 +50,17 @@ class CommandSettings(BaseSettings):
     )
     docker: bool = Field(default=True, description="Whether a Docker engine may be used for the private servers.")
     debug: bool = Field(default=False, description="Whether an unexpected error is shown with its traceback.")
+
+    @field_validator("amqp_url")
+    @classmethod
+    def _is_a_broker(cls, value: SecretStr | None) -> SecretStr | None:
+        # Empty is not set: an orchestrator's template leaves it so.
+        return must_be_address(value, *BROKER_SCHEMES) if value else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_database(cls, value: SecretStr | None) -> SecretStr | None:
+        return must_be_address(value, *DATABASE_SCHEMES) if value else value
 
 
 def environment() -> Mapping[str, str]:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from aio_pika.exceptions import AMQPError
+from aio_pika.exceptions import AMQPError, AuthenticationError, ProbableAuthenticationError
 from faststream.exceptions import IncorrectState
 from faststream.rabbit import Channel, ExchangeType, RabbitBroker, RabbitExchange
 from pamqp.commands import Basic
@@ -26,6 +26,17 @@ class Announce(Protocol):
 
     async def __call__(self, event: Event[Any]) -> None:
         """Publish `event`; returns when the broker has confirmed it."""
+
+
+def no_connection(error: Exception) -> BrokerUnavailable:
+    """What it means that no connection came about: the broker refuses the login, or is not there."""
+    # A client that is shut out is told so, or is just cut off: the second kind is probable only.
+    if isinstance(error, AuthenticationError | ProbableAuthenticationError):
+        return BrokerUnavailable(
+            "no connection to the broker: it refused the login",
+            next_action="check user, password and virtual host in LIFECYCLE_AMQP_URL",
+        )
+    return BrokerUnavailable(f"no connection to the broker: {type(error).__name__}")
 
 
 def publisher_broker(amqp_url: str, service: str) -> RabbitBroker:

@@ -8,6 +8,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import AMQPConnectionError, AMQPError, ChannelPreconditionFailed
 
 from shared import topology
+from shared.bus import no_connection
 from shared.errors import BrokerUnavailable, Permanent
 
 
@@ -30,7 +31,7 @@ async def _connect(amqp_url: str) -> AbstractConnection:
     try:
         return await aio_pika.connect(amqp_url, timeout=10)
     except (OSError, AMQPError, TimeoutError) as error:
-        raise BrokerUnavailable(f"no connection to the broker: {type(error).__name__}") from error
+        raise no_connection(error) from error
 
 
 async def declare(amqp_url: str, *, settle: bool = True) -> list[str]:

@@ -4,6 +4,7 @@ Whoever wrote the row publishes it right after the commit; the scheduler sweeps 
 between publish and delete makes a duplicate, which every handler takes twice without harm.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +21,11 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("outbox")
 SWEEP_BATCH: Final = 200
 
 _ADD: Final = "insert into outbox (routing_key, body, correlation_id) values ($1, $2, $3) returning id"
+_ADD_ALL: Final = """
+    insert into outbox (routing_key, body, correlation_id)
+    select * from unnest($1::text[], $2::text[], $3::text[])
+    returning id, routing_key, body, correlation_id
+"""
 _TAKE: Final = """
     select id, routing_key, body, correlation_id from outbox
     where created_at < now() - $1 * interval '1 second'
@@ -42,6 +48,15 @@ async def add(conn: Connection, event: Event[Any]) -> Pending:
     body = event.model_dump_json()
     row_id: int = await conn.fetchval(_ADD, event.type, body, event.correlation_id)
     return Pending(row_id, event.type, body, event.correlation_id)
+
+
+async def add_all(conn: Connection, events: Sequence[Event[Any]]) -> list[Pending]:
+    """Like `add`, for many at once."""
+    bodies = [event.model_dump_json() for event in events]
+    rows = await conn.fetch(
+        _ADD_ALL, [event.type for event in events], bodies, [event.correlation_id for event in events]
+    )
+    return [Pending(row["id"], row["routing_key"], row["body"], row["correlation_id"]) for row in rows]
 
 
 class Outbox:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import asyncpg
 import stamina
 
-from shared.errors import StoreConflict, StoreUnavailable
+from shared.errors import BadMessage, StoreConflict, StoreUnavailable
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
@@ -47,6 +47,8 @@ _DOWN: Final = (
     TimeoutError,
     OSError,
 )
+# Text of a stranger that was looked at nowhere before: a NUL, in plain text or within jsonb.
+_UNSTORABLE: Final = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 _CONFLICT: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
 
 
@@ -78,12 +80,15 @@ async def open_pool(database_url: str, *, service: str, size: int = 8) -> Pool:
 
 @asynccontextmanager
 async def connection(pool: Pool) -> AsyncGenerator[Connection]:
-    """A connection for single statements."""
+    """A connection for single statements. Raises BadMessage for text that Postgres can't store, and ours of it."""
     try:
         async with pool.acquire(timeout=ACQUIRE_SECONDS) as conn:
             yield conn
     except _CONFLICT as error:
         raise StoreConflict(f"the database asks to try again: {type(error).__name__}") from error
+    except _UNSTORABLE:
+        # Without a cause: what Postgres says repeats the text.
+        raise BadMessage("a text has a character that can't be stored, such as NUL") from None
     except _DOWN as error:
         raise StoreUnavailable(f"the database is not there: {type(error).__name__}") from error
 

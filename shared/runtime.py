@@ -26,9 +26,9 @@ from faststream.rabbit.schemas import QueueType
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from shared.bus import Bus, publisher_broker
+from shared.bus import Bus, no_connection, publisher_broker
 from shared.delivery import DeliveryRules, Pause
-from shared.errors import BrokerUnavailable, PipelineError
+from shared.errors import PipelineError
 from shared.migrations import MigrationError, check_current
 from shared.observability import logs
 from shared.observability.health import BrokerLook, Health
@@ -127,7 +127,7 @@ class Service:
         try:
             await publisher.start()
         except (OSError, AMQPError, TimeoutError) as error:
-            raise BrokerUnavailable(f"no connection to the broker: {type(error).__name__}") from error
+            raise no_connection(error) from error
         stack.push_async_callback(publisher.stop)
         return Bus(publisher)
 

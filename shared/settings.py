@@ -7,6 +7,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -16,6 +17,8 @@ from pydantic_settings import SettingsError as SourceError
 from shared.secrets import PrivateKeyRing
 
 PREFIX = "LIFECYCLE_"
+BROKER_SCHEMES = ("amqp", "amqps")
+DATABASE_SCHEMES = ("postgresql", "postgres")
 
 S = TypeVar("S", bound="ServiceSettings")
 
@@ -79,12 +82,12 @@ class ServiceSettings(BaseSettings):
     @field_validator("amqp_url")
     @classmethod
     def _is_a_broker(cls, value: SecretStr) -> SecretStr:
-        return _with_scheme(value, "amqp", "amqps")
+        return must_be_address(value, *BROKER_SCHEMES)
 
     @field_validator("database_url")
     @classmethod
     def _is_a_database(cls, value: SecretStr) -> SecretStr:
-        return _with_scheme(value, "postgresql", "postgres")
+        return must_be_address(value, *DATABASE_SCHEMES)
 
     @property
     def max_age(self) -> timedelta:
@@ -106,6 +109,13 @@ class RmmSettings(ServiceSettings):
     rmm_category: Literal["platform", "all"] = Field(default="platform", description="device category that is listed")
     rmm_companies_per_call: int = Field(default=4, ge=1, le=4, description="companies packed into one list request")
     rmm_timeout_seconds: float = Field(default=60.0, gt=0, description="deadline of one request to the RMM")
+    date_adapter: Literal["auto", "patch", "custom_fields"] = Field(
+        default="auto", description="where the dates stand; `auto` finds out for each integration"
+    )
+    purchase_field: str = Field(default="Purchase Date", description="name of the custom field, in any case")
+    warranty_field: str = Field(default="Warranty Expiration Date", description="name of the custom field, in any case")
+    purchase_member: str = Field(default="purchaseDate", description="member of the device, where it is patched")
+    warranty_member: str = Field(default="warrantyExpirationDate", description="member of the device, likewise")
 
     @field_validator("secret_keys")
     @classmethod
@@ -114,10 +124,23 @@ class RmmSettings(ServiceSettings):
         return value
 
 
-def _with_scheme(value: SecretStr, *schemes: str) -> SecretStr:
-    if not value.get_secret_value().startswith(tuple(f"{scheme}://" for scheme in schemes)):
+def must_be_address(value: SecretStr, *schemes: str) -> SecretStr:
+    """The value, which must be an address of one of the schemes; raises ValueError, which never repeats it."""
+    text = value.get_secret_value()
+    if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         raise ValueError(f"not an address that begins with {schemes[0]}://")
+    # Of several hosts with a comma between, as Postgres takes them, each has its port; the driver reads those.
+    if "," not in text and not _has_readable_port(text):
+        raise ValueError("the port is not a number up to 65535, or a sign in the password is not written as %XX")
     return value
+
+
+def _has_readable_port(address: str) -> bool:
+    try:
+        _ = urlsplit(address).port
+    except ValueError:
+        return False
+    return True
 
 
 def load(settings_class: type[S], **given: Any) -> S:

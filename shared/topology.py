@@ -57,6 +57,7 @@ class WorkQueue:
 
 FETCHER_SYNCS = WorkQueue("fetcher.syncs", ("integration.created", "sync.requested"))
 FETCHER_PAGES = WorkQueue("fetcher.pages", ("sync.page_due",))
+FETCHER_DETAILS = WorkQueue("fetcher.details", ("sync.detail_due",))
 FETCHER_PROBES = WorkQueue("fetcher.probes", ("integration.probe_due", "integration.credentials_replaced"))
 NORMALIZER_PAGES = WorkQueue("normalizer.pages", ("device.page_fetched",))
 WRITER_PAGES = WorkQueue("writer.pages", ("asset.page_normalized",))
@@ -77,6 +78,7 @@ WRITEBACK_PUSHES = WorkQueue(
 WORK_QUEUES = (
     FETCHER_SYNCS,
     FETCHER_PAGES,
+    FETCHER_DETAILS,
     FETCHER_PROBES,
     NORMALIZER_PAGES,
     WRITER_PAGES,
@@ -95,6 +97,7 @@ EVENT_TYPES = (
     "integration.probe_due",
     "sync.requested",
     "sync.page_due",
+    "sync.detail_due",
     "sync.completed",
     "sync.failed",
     "device.page_fetched",

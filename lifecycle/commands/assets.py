@@ -1,8 +1,6 @@
-"""`assets list|show|export`; what changes dates (`edit`, `clear`) is added by `lifecycle.commands.asset_dates`."""
+"""`assets list|show|export`; the commands of its dates stand in `lifecycle.commands.asset_dates`."""
 
-import importlib
 from enum import StrEnum
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -10,10 +8,10 @@ from uuid import UUID
 import typer
 
 from lifecycle.command import AccountOption, add
+from lifecycle.commands import asset_dates
 from lifecycle.exits import WrongUsage
 from lifecycle.output import Output
 
-_DATES = "lifecycle.commands.asset_dates"
 _TABLE_ROWS = 50
 
 
@@ -41,9 +39,6 @@ class FormatName(StrEnum):
     JSON = "json"
 
 
-AssetArgument = Annotated[
-    str, typer.Argument(metavar="ASSET", help="Id or the start of it, serial number, or the device's id in the RMM.")
-]
 IntegrationOption = Annotated[str | None, typer.Option("--integration", help="Only what this integration sees.")]
 CompanyOption = Annotated[str | None, typer.Option("--company", help="Only of this company, by its id or name.")]
 StateOption = Annotated[StateName | None, typer.Option("--state", help="Only in this state.")]
@@ -65,8 +60,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="The hardware assets.", no_args_is_help=True)
     add(group, "list")(list_assets)
     add(group, "show")(show)
-    if find_spec(_DATES) is not None:
-        importlib.import_module(_DATES).register(group)
+    asset_dates.register(group)
     add(group, "export")(export)
     app.add_typer(group, name="assets")
 
@@ -105,7 +99,7 @@ async def list_assets(
         await asset_lists.print_list(session, out, wanted)
 
 
-async def show(out: Output, asset: AssetArgument, *, account: AccountOption = None) -> None:
+async def show(out: Output, asset: asset_dates.AssetArgument, *, account: AccountOption = None) -> None:
     """Show one asset: facts, dates with their origin, its devices, and what the RMM sent.
 
     lifecycle assets show 5CG1234XYZ

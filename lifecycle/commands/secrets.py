@@ -22,6 +22,9 @@ ForgetOption = Annotated[bool, typer.Option("--forget", help="Drop the old priva
 PublicOption = Annotated[Path, typer.Option("--public", help="File for the public key.")]
 
 
+_DEPLOYMENT_HINT = "make it: lifecycle secrets deployment (with compose: docker compose run --rm secrets)"
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands to the app."""
     group = typer.Typer(help="The keys that credentials are sealed with.", no_args_is_help=True)
@@ -60,10 +63,12 @@ async def rotate(
     from lifecycle.session import connect, stack_layout  # noqa: PLC0415 - the same
 
     layout = stack_layout()
+    # Files that were named belong to a deployment, which makes its own: there is no stack here to bring up.
+    hint = "run: lifecycle up" if private is None and public is None else _DEPLOYMENT_HINT
     private, public = private or layout.private_keys_file, public or layout.sealing_key_file
     for path in (private, public):
         if not path.is_file():
-            raise NotFound(f"there is no key file {path}", "name it with --private or --public, or run: lifecycle up")
+            raise NotFound(f"there is no key file {path}", f"name it with --private or --public, or {hint}")
     async with connect() as session:
         if await rotation.begun(session.connection, private, public):
             done = await rotation.reseal(session.connection, private, public, forget=forget)

@@ -96,6 +96,13 @@ def _show_dates(out: Output, asset: Document) -> None:
     if outvoted:
         out.text("")
         out.table(("date", "also said by", "value", "does not count because"), outvoted)
+    for field, date in dates:
+        for one in date["conflicts"]:
+            theirs = one["theirs"] or "no date"
+            out.text(f"\nconflict: {_LABELS[field]} {one['ours']} by a person, {theirs} in {one['integration']}")
+            out.message(
+                f"settle it with: lifecycle assets settle {asset['asset_id']} --field {field} --take ours|theirs"
+            )
     written = [
         (_LABELS[field], one["integration"], one["status"], one["wanted"], words.ago(one["changed_at"]), one["reason"])
         for field, date in dates

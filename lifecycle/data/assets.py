@@ -74,7 +74,7 @@ async def read_assets(session: Session, wanted: Filter) -> AsyncGenerator[Docume
 
 
 async def find_asset(session: Session, word: str) -> UUID:
-    """The asset of this id, start of an id, serial number or device id; raises `NotFound` and `WrongUsage`."""
+    """The asset of this id, start of an id, serial number, name or device id; raises `NotFound` and `WrongUsage`."""
     text = word.strip()
     rows = await session.connection.fetch(
         sql(PACKAGE, "assets_named"), session.account_id, text, normalise_serial(text), SHORTEST_PREFIX
@@ -101,13 +101,15 @@ async def read_asset(session: Session, asset_id: UUID) -> Document:
     devices = [
         {**link, "vendor": by_link.get((link["integration_id"], link["device_id"]))} for link in document["devices"]
     ]
-    return {**document, "devices": devices, "dates": await _dates(session.connection, asset_id)}
+    return {**document, "devices": devices, "dates": await _dates(session, asset_id)}
 
 
-async def _dates(connection: Connection, asset_id: UUID) -> Document:
-    """Of each date: what counts, why, what was outvoted, and what is written to which RMM."""
+async def _dates(session: Session, asset_id: UUID) -> Document:
+    """Of each date: what counts, why, what was outvoted or excluded, what an RMM contradicts, what is written where."""
+    connection: Connection = session.connection
     said = await observations(connection, asset_id)
     rows = await connection.fetch(sql(PACKAGE, "asset_pushes"), asset_id)
+    conflicts = await connection.fetch(sql(PACKAGE, "conflicts"), session.account_id, asset_id, None, None)
     found: Document = {}
     for field in FIELDS:
         resolution = resolve(field, said[field])
@@ -119,9 +121,16 @@ async def _dates(connection: Connection, asset_id: UUID) -> Document:
             "why": resolution.why,
             "rule": resolution.rule,
             "losers": losers,
+            "excluded": [each.source for each in said[field] if each.excluded],
+            "conflicts": [_conflict(row) for row in conflicts if row["field"] == field],
             "write_backs": pushes,
         }
     return found
+
+
+def _conflict(row: asyncpg.Record) -> Document:
+    names = ("conflict_id", "integration_id", "integration", "device_id", "ours", "theirs", "found_at")
+    return {name: row[name] for name in names}
 
 
 def document_of(row: asyncpg.Record, day: date) -> Document:

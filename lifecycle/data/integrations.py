@@ -1,8 +1,10 @@
 """Integrations as people and scripts see them."""
 
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from lifecycle.data.date_freshness import read_freshness
 from lifecycle.data.naming import PACKAGE
 from lifecycle.data.runs import Document, list_runs
 from lifecycle.data.words import ago
@@ -24,7 +26,8 @@ async def list_integrations(
 ) -> list[Document]:
     """Those that need a person first, then by name."""
     rows = await connection.fetch(sql(PACKAGE, "integrations"), account_id, integration_id)
-    return [_document(row) for row in rows]
+    dates = await read_freshness(connection, account_id, integration_id)
+    return [{**_document(row), "dates": dates.get(row["id"])} for row in rows]
 
 
 async def read_integration(connection: Connection, account_id: UUID, integration_id: UUID) -> Document:
@@ -94,6 +97,16 @@ def _works(document: Document) -> bool:
     return document["status"] in {"never_synced", "active"}
 
 
+def _out_of_quota(until: datetime) -> Document:
+    # Not a status of the row: it begins and ends with the block of the request budget, and the run goes on by itself.
+    return {
+        "status": "paused_quota",
+        "reason_code": "quota_used_up",
+        "reason": f"the RMM takes no more requests of this key until {until:%H:%M:%S} UTC",
+        "next_action": "nothing; it goes on by itself. Where it happens often, look for another tool with the same key",
+    }
+
+
 def _document(row: Any) -> Document:
     last = None
     if row["run_id"] is not None:
@@ -101,10 +114,13 @@ def _document(row: Any) -> Document:
             "run_id": row["run_id"],
             **{name: row[f"run_{name}"] for name in ("status", "reason", "next_action", "requested_at", "finished_at")},
         }
+    document = {name: row[name] for name in _PLAIN}
+    if row["quota_until"] is not None and _works(document):
+        document |= _out_of_quota(row["quota_until"])
     return {
         "id": row["id"],
         "integration_id": row["id"],
-        **{name: row[name] for name in _PLAIN},
+        **document,
         "sync_every_seconds": row["sync_every"].total_seconds(),
         "devices": {name: row[name] for name in ("active", "missing", "archived")},
         "last_run": last,

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lifecycle.data import words
+from lifecycle.data.date_freshness import freshness_text
 from lifecycle.data.integrations import COLUMNS, table_row
 from lifecycle.data.progress import progress_text
 
@@ -23,6 +24,7 @@ def overview_page(document: Document) -> RenderableType:
         parts += ["", _runs(document["runs"])]
     if document["integrations"]:
         parts += ["", _table(COLUMNS, [table_row(one) for one in document["integrations"]])]
+        parts += [Text(_dates(one)) for one in document["integrations"] if one["dates"]]
     else:
         parts += ["", "no integration yet; add one with: lifecycle integrations add"]
     if document["services"]:
@@ -63,6 +65,10 @@ def _queues(queues: list[Document]) -> Table:
     shown = [one for one in queues if ".retry." not in one["name"] or one["messages"]]
     rows = [(one["name"], f"{one['messages']:,}" if one["present"] else "missing", one["consumers"]) for one in shown]
     return _table(("queue", "messages", "consumers"), rows)
+
+
+def _dates(integration: Document) -> str:
+    return f"{integration['name']}: {freshness_text(integration['dates'])}"
 
 
 def _last_line(document: Document) -> str:

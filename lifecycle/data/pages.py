@@ -3,6 +3,7 @@
 from typing import Any
 
 from lifecycle.data import words
+from lifecycle.data.date_freshness import freshness_text
 from lifecycle.data.integrations import say_attention
 from lifecycle.data.runs import Document
 from lifecycle.output import Output
@@ -48,6 +49,7 @@ def show_integration(out: Output, document: Document) -> None:
                 "devices",
                 f"{devices['active']:,} active, {devices['missing']:,} missing, {devices['archived']:,} archived",
             ),
+            ("dates", freshness_text(document["dates"]) if document["dates"] else None),
             ("last success", words.ago(document["last_success_at"])),
             ("next sync", words.ago(document["next_sync_at"])),
             ("requests", f"{requests['in_five_minutes']} in the last five minutes"),

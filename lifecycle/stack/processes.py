@@ -167,6 +167,10 @@ class Child:
 
     async def wait(self, seconds: float | None = None) -> int | None:
         """Waits for its end; None where `seconds` ran out first."""
+        if hasattr(os, "pidfd_open") and self.exit_code() is None:
+            # Not reaped by anybody but us, so the pid is still its own.
+            await _wait_end(self.pid, seconds)
+            return self.exit_code()
         deadline = None if seconds is None else time.monotonic() + seconds
         while (code := self.exit_code()) is None:
             if deadline is not None and time.monotonic() >= deadline:
@@ -191,6 +195,20 @@ class Child:
             self.send(signal.SIGKILL)
             code = await self.wait()
         return code if code is not None else -signal.SIGKILL
+
+
+async def _wait_end(pid: int, seconds: float | None) -> None:
+    """Waits for the end of a child without looking again and again; returns after `seconds` at the latest."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    descriptor = os.pidfd_open(pid)
+    try:
+        loop.add_reader(descriptor, ended.set)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), seconds)
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
 
 
 def _wrapper(start: Start) -> list[str]:

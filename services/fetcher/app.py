@@ -1,5 +1,6 @@
 """How the fetcher is wired."""
 
+import time
 from datetime import timedelta
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -9,14 +10,18 @@ import msgspec
 from services.fetcher.backpressure import Room
 from services.fetcher.bookkeeping import PostgresRuns, SyncOrder
 from services.fetcher.chunks import BusChunks
-from services.fetcher.handlers import begin_sync, fetch_page, probe_credentials
+from services.fetcher.detail_turns import DetailTurn
+from services.fetcher.details import PostgresDetails
+from services.fetcher.handlers import begin_sync, fetch_page, probe_credentials, read_details
 from services.fetcher.probing import ProbeOrder, RmmProbes
+from services.fetcher.rmm_details import RmmDetails
 from services.fetcher.rmm_devices import RmmDevices
 from services.fetcher.settings import FetcherSettings
 from shared import topology
 from shared.errors import BadMessage
 from shared.events import (
     CredentialsReplaced,
+    DetailDue,
     Event,
     IntegrationCreated,
     PageDue,
@@ -27,13 +32,17 @@ from shared.events import (
 from shared.integrations.status import PausingIntegrations
 from shared.outbox import Outbox
 from shared.rmm.connection import new_http_client
+from shared.rmm_access.date_fields import FieldIds, by_field
 from shared.rmm_access.opening import RmmAccess
 from shared.runtime import Service, Subscription, Wired, Wiring
 from shared.settings import load
 from shared.verdict import RetryPolicy
 
 SYNCS_AT_ONCE: Final = 4
+DETAILS_AT_ONCE: Final = 4
 PROBES_AT_ONCE: Final = 2
+# A claim on a device outlives the handler that made it by this.
+LEASE_MARGIN: Final = timedelta(seconds=30)
 
 
 class _Type(msgspec.Struct):
@@ -87,6 +96,12 @@ def decode_page_due(message: Any) -> Event[PageDue]:
     return parse_event(message.body, PageDue)
 
 
+def decode_detail_turn(message: Any) -> DetailTurn:
+    """A due turn of a sweep of dates."""
+    data = parse_event(message.body, DetailDue).data
+    return DetailTurn(data.integration_id, data.turn)
+
+
 def decode_probe(message: Any) -> ProbeOrder:
     """A due probe, and replaced credentials, are tried alike."""
     if event_type(message.body) == CredentialsReplaced.event_type:
@@ -102,8 +117,12 @@ def create_app(settings: FetcherSettings | None = None) -> Service:
     subscriptions = [
         Subscription(topology.FETCHER_SYNCS, decode_sync_order, begin_sync, SYNCS_AT_ONCE, policy),
         Subscription(topology.FETCHER_PAGES, decode_page_due, fetch_page, settings.fetcher_prefetch, policy),
+        Subscription(topology.FETCHER_DETAILS, decode_detail_turn, read_details, DETAILS_AT_ONCE, policy),
         Subscription(topology.FETCHER_PROBES, decode_probe, probe_credentials, PROBES_AT_ONCE, policy),
     ]
+
+    # A page waits for the writer, the budget and the RMM, each for its own time; a turn of dates, for two slow devices.
+    deadline = timedelta(seconds=30 + 2 * settings.rmm_timeout_seconds)
 
     async def wire(wired: Wired) -> Wiring:
         events = Outbox(wired.pool, wired.bus)
@@ -121,12 +140,20 @@ def create_app(settings: FetcherSettings | None = None) -> Service:
                 ),
                 "room": room,
                 "chunks": BusChunks(wired.bus),
+                "details": PostgresDetails(
+                    wired.pool, events, devices=settings.details_per_turn, lease=deadline + LEASE_MARGIN
+                ),
+                "dates": RmmDetails(
+                    access,
+                    FieldIds(wired.pool, by_field(settings.purchase_field, settings.warranty_field)),
+                    by_field(settings.purchase_member, settings.warranty_member),
+                    settings.date_adapter,
+                ),
+                "clock": time.monotonic,
                 "probes": RmmProbes(wired.pool, events, access),
             },
             pause=PausingIntegrations(wired.pool, events, "fetcher"),
             loops=(room.listen,),
         )
 
-    # A page waits for the writer, the budget and the RMM, each for its own time.
-    deadline = timedelta(seconds=30 + 2 * settings.rmm_timeout_seconds)
-    return Service("fetcher", settings, subscriptions, wire, pool_size=12, deadline=deadline)
+    return Service("fetcher", settings, subscriptions, wire, pool_size=12 + DETAILS_AT_ONCE, deadline=deadline)

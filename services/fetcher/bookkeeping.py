@@ -10,6 +10,7 @@ import asyncpg
 
 from services.fetcher.planning import Scope
 from shared import outbox
+from shared.detail_sweep.announcing import ask_for
 from shared.errors import BadMessage, IntegrationInactive, UnknownIntegration
 from shared.events.envelope import Event, new_event
 from shared.events.syncs import PageDue
@@ -135,6 +136,8 @@ class PostgresRuns:
                     for position, scope in enumerate(scopes)
                 ],
             )
+            if start.kind == "device" and start.target:
+                await ask_for(conn, start.integration_id, start.target.lower())
             pending = await start_scopes(conn, start.run_id, self._scopes_at_once, source=SOURCE)
         await self._events.publish(*pending)
         await close_if_done(self._pool, self._events, start.run_id, source=SOURCE)
@@ -208,7 +211,7 @@ class PostgresRuns:
     async def split_scope(self, task: PageTask) -> None:
         """One scope for each company, where the RMM refuses several in a call."""
         async with transaction(self._pool) as conn:
-            await conn.execute(sql(_SQL, "split_scope"), task.scope_id)
+            await conn.execute(sql(_SQL, "split_scope"), task.scope_id, task.page_no)
             pending = await start_scopes(conn, task.run_id, self._scopes_at_once, source=SOURCE)
         await self._events.publish(*pending)
 

@@ -1,10 +1,11 @@
-"""The fetcher's handlers: begin a sync, fetch a page, try credentials."""
+"""The fetcher's handlers: begin a sync, fetch a page, read dates device by device, try credentials."""
 
 from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID, uuid4
 
 from services.fetcher.bookkeeping import PageTask, RunStart, SyncOrder
+from services.fetcher.detail_turns import TURN_SECONDS, DetailDevice, DetailTurn, Reading, Setback, halts
 from services.fetcher.planning import Scope, plan_scopes
 from services.fetcher.probing import ProbeOrder
 from services.fetcher.rmm_devices import FetchedPage, Listing
@@ -81,6 +82,39 @@ class Chunks(Protocol):
         ...
 
 
+class Details(Protocol):
+    """The line of devices whose dates are to be read. Whoever holds a claim may settle it, nobody else."""
+
+    async def claim(self, turn: DetailTurn) -> Sequence[DetailDevice]:
+        """Claim the next few devices; none where the turn is over."""
+        ...
+
+    async def keep(self, turn: DetailTurn, device: DetailDevice, reading: Reading) -> None:
+        """Take in what was read."""
+
+    async def set_back(self, turn: DetailTurn, device: DetailDevice, setback: Setback) -> None:
+        """Settle a device that could not be read."""
+
+    async def end(self, turn: DetailTurn, rest: Sequence[DetailDevice], halt: Setback | None) -> None:
+        """Give back the rest and announce the next turn, unless the sweep has to stand still."""
+
+
+class Dates(Protocol):
+    """The dates of a device in the RMM."""
+
+    async def read(self, integration_id: UUID, device: DetailDevice) -> Reading | Setback:
+        """Read them, or tell what stands against it."""
+        ...
+
+
+class Clock(Protocol):
+    """Seconds that only go forward."""
+
+    def __call__(self) -> float:
+        """Now."""
+        ...
+
+
 class Probes(Protocol):
     """Trying credentials."""
 
@@ -148,6 +182,33 @@ async def fetch_page(
     fetch_id = uuid4()
     count = await chunks.publish(task, fetch_id, page, due.correlation_id)
     await runs.record_page(task, fetch_id, devices=page.devices, chunks=count, next_cursor=page.next_cursor)
+
+
+async def read_details(turn: DetailTurn, details: Details, dates: Dates, clock: Clock) -> None:
+    """Read the dates of a few devices, and leave what is left to the next turn, at the back of the line.
+
+    Twice is safe: a turn that is over claims nothing; of two that run at once each has its own devices and only one
+    announces the next. Any order is safe: the date rules go by the number of the request, not by when it comes in. A
+    crash between any two steps leaves claims that run out, and a turn that the scheduler announces again; a device
+    that was read and not kept is read again. Without a request left the turn ends at once, and the list never waits
+    for it. A pause that a request meets is raised when the claims are given back.
+    """
+    begun = clock()
+    devices = await details.claim(turn)
+    outcomes: list[Reading | Setback] = []
+    for device in devices:
+        if halts(outcomes) or clock() - begun > TURN_SECONDS:
+            break
+        found = await dates.read(turn.integration_id, device)
+        outcomes.append(found)
+        if isinstance(found, Reading):
+            await details.keep(turn, device, found)
+        else:
+            await details.set_back(turn, device, found)
+    halt = halts(outcomes)
+    await details.end(turn, devices[len(outcomes) :], halt)
+    if halt and halt.kind == "paused" and halt.error:
+        raise halt.error
 
 
 async def probe_credentials(order: ProbeOrder, probes: Probes) -> None:

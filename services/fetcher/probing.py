@@ -18,7 +18,7 @@ SOURCE: Final = "fetcher"
 _FINISH: Final = "update probes set finished_at = now(), result = $2::text::jsonb where id = $1 and finished_at is null"
 _STILL_PAUSED: Final = """
     update integrations set reason_code = $2, reason = $3, next_action = $4, probe_due_at = null, updated_at = now()
-    where id = $1 and status = 'paused_credentials'
+    where id = $1 and status = 'paused_credentials' and ($5::int is null or credentials_version = $5)
 """
 
 
@@ -68,7 +68,9 @@ class RmmProbes:
         if error is None:
             return await resume(conn, integration_id, source=SOURCE)
         if isinstance(error, Paused):
-            await conn.execute(_STILL_PAUSED, integration_id, error.code, str(error), error.next_action)
+            await conn.execute(
+                _STILL_PAUSED, integration_id, error.code, str(error), error.next_action, error.credentials_version
+            )
         return []
 
     async def _try(self, integration_id: UUID) -> tuple[list[Finding], PipelineError | None]:

@@ -13,4 +13,7 @@ class FetcherSettings(RmmSettings):
         default=8, ge=1, description="parts of pages of one integration that may wait for the writer"
     )
     chunks_waiting_all: int = Field(default=32, ge=1, description="parts of pages that may wait for the writer in all")
+    details_per_turn: int = Field(
+        default=10, ge=1, le=100, description="devices of one integration whose dates are read in one turn"
+    )
     fetcher_prefetch: int = Field(default=8, ge=1, le=100, description="pages that one fetcher works on at once")

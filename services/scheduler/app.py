@@ -23,6 +23,7 @@ from shared.topology import WorkQueue
 log: structlog.stdlib.BoundLogger = structlog.get_logger("scheduler")
 
 PRUNE_SECONDS: Final = 3600.0
+FRESHNESS_SECONDS: Final = 60.0
 DEAD: Final = WorkQueue(topology.DEAD_QUEUE, ())
 
 
@@ -54,8 +55,10 @@ def create_app(settings: SchedulerSettings | None = None) -> Service:
             loops=(
                 every(tick, clock.sweep_outbox),
                 every(tick, clock.request_due_syncs),
+                every(tick, clock.announce_due_details),
                 every(tick, clock.announce_due_probes),
                 every(tick, clock.revive_stuck_runs),
+                every(FRESHNESS_SECONDS, clock.tell_freshness),
                 every(PRUNE_SECONDS, clock.prune),
             ),
         )

@@ -1,5 +1,6 @@
 """What is due by the clock. Any number of schedulers share the work: every claim skips what another one has locked."""
 
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -7,6 +8,7 @@ import asyncpg
 
 from services.scheduler.settings import SchedulerSettings
 from shared import outbox
+from shared.detail_sweep.announcing import announce_due_details, fill_lines
 from shared.events.envelope import new_event
 from shared.events.integrations import ProbeDue
 from shared.events.syncs import SyncRequested
@@ -48,6 +50,23 @@ class Clock:
                 )
         await self._events.publish(*pending)
 
+    async def announce_due_details(self) -> None:
+        """Announce the turns of the sweeps of dates that have something to read."""
+        fresh_for = timedelta(seconds=self._settings.detail_freshness_seconds)
+        async with transaction(self._pool) as conn:
+            await fill_lines(conn)
+        async with transaction(self._pool) as conn:
+            pending = await announce_due_details(conn, fresh_for=fresh_for, source=SOURCE)
+        await self._events.publish(*pending)
+
+    async def tell_freshness(self) -> None:
+        """Tell of how many devices the dates are fresh."""
+        async with connection(self._pool) as conn:
+            row = await conn.fetchrow(sql("shared.detail_sweep", "freshness"))
+        assert row is not None
+        metrics.DATES_FRESH.set(row["fresh"])
+        metrics.DATES_DEVICES.set(row["devices"])
+
     async def announce_due_probes(self) -> None:
         """Try replaced credentials of which the first try was lost."""
         async with transaction(self._pool) as conn:
@@ -62,6 +81,7 @@ class Clock:
     async def revive_stuck_runs(self) -> None:
         """Tell runs without progress again: Postgres is the truth, the queue is only the wake-up."""
         async with transaction(self._pool) as conn:
+            await conn.execute(sql(_SQL, "progressing_runs"), self._settings.stuck_after_seconds)
             stuck = await conn.fetch(sql(_SQL, "stuck_runs"), self._settings.stuck_after_seconds)
             pending: list[outbox.Pending] = []
             for run in stuck:

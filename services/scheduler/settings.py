@@ -16,6 +16,9 @@ class SchedulerSettings(ServiceSettings):
     stuck_after_seconds: float = Field(
         default=360.0, gt=0, description="a run without progress for so long is told again; longer than a quota window"
     )
+    detail_freshness_seconds: int = Field(
+        default=86_400, ge=1, description="dates that were read longer ago are read again, where quota is left"
+    )
     stuck_announcements: int = Field(
         default=5, ge=1, description="a run that was told again so often without progress is given up"
     )

@@ -13,9 +13,8 @@ from services.writeback.edits import SOURCE, PostgresEdits
 from services.writeback.handlers import push_dates, record_edit
 from services.writeback.intake import EditOrder, read_edit
 from services.writeback.pushes import PostgresPushes, PushRules
-from services.writeback.rmm_dates import Names, RmmDates, members_of
+from services.writeback.rmm_dates import Names, RmmDates
 from services.writeback.settings import WritebackSettings
-from services.writeback.targets import FieldIds
 from services.writeback.turns import PushTurn
 from shared import topology
 from shared.date_ledger.waking import announce_due_pushes
@@ -24,6 +23,7 @@ from shared.integrations.status import PausingIntegrations
 from shared.outbox import Outbox
 from shared.postgres import Pool, transaction
 from shared.rmm.connection import new_http_client
+from shared.rmm_access.date_fields import FieldIds, by_field
 from shared.rmm_access.opening import RmmAccess
 from shared.runtime import Service, Subscription, Wired, Wiring
 from shared.settings import load
@@ -75,8 +75,8 @@ def create_app(settings: WritebackSettings | None = None) -> Service:
         events = Outbox(wired.pool, wired.bus)
         http = await wired.stack.enter_async_context(new_http_client())
         access = RmmAccess(wired.pool, http, settings)
-        ids = FieldIds(wired.pool, members_of(settings.purchase_field, settings.warranty_field))
-        names = Names(members_of(settings.purchase_member, settings.warranty_member), settings.date_adapter)
+        ids = FieldIds(wired.pool, by_field(settings.purchase_field, settings.warranty_field))
+        names = Names(by_field(settings.purchase_member, settings.warranty_member), settings.date_adapter)
         return Wiring(
             ports={
                 "edits": PostgresEdits(wired.pool, events),

@@ -5,19 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
-from services.writeback.targets import FieldIds
 from services.writeback.turns import DeviceWork, Look, ToWrite, Trouble, Way, trouble_of
-from shared.dates.calendar import FIELDS, PURCHASE, DateField
+from shared.dates.calendar import DateField
 from shared.dates.pushing import Seen
 from shared.errors import DeviceGone, PipelineError, RmmRefused
 from shared.observability import metrics
 from shared.rmm.client import RmmClient
-from shared.rmm.dates import parse_remote_date
 from shared.rmm.quirks import Quirks
 from shared.rmm.rates import Priority
 from shared.rmm.refusals import PatchUnsupported
+from shared.rmm_access.date_fields import FieldId, FieldIds, seen_of
 from shared.rmm_access.opening import Line, RmmAccess
 
 # What a tenant without these members, or without the method, answers to a PATCH of them.
@@ -92,14 +91,19 @@ class RmmDates:
             for field in work.leases:
                 # A tenant that was never seen to have the members, and does not show them, has said nothing.
                 silent = trial and members[field] not in detail.members
-                seen[field] = Seen(None, readable=False) if silent else _seen(detail.members.get(members[field]))
+                seen[field] = Seen(None, readable=False) if silent else seen_of(detail.members.get(members[field]))
             return Look(way, line.observed_seq, seen)
-        ids, missing = await self._ids.of(line, work)
+        ids = await self._field_ids(line, work)
         values = await self._values(line, work, tuple(each.attribute_id for each in ids.values()))
         # Read after the request: finding the ids may have taken one of its own.
-        return Look(
-            way, line.observed_seq, {field: _seen(values.get(ids[field].attribute_id)) for field in ids}, missing
-        )
+        seen = {field: seen_of(values.get(ids[field].attribute_id)) for field in ids}
+        missing: dict[DateField, Trouble] = {
+            field: _missing(self._ids.name(field)) for field in work.leases if field not in ids
+        }
+        return Look(way, line.observed_seq, seen, missing)
+
+    async def _field_ids(self, line: Line, work: DeviceWork) -> dict[DateField, FieldId]:
+        return await self._ids.of(line, work.device_id, work.leases, priority=Priority.WRITE)
 
     async def _values(self, line: Line, work: DeviceWork, ids: tuple[str, ...]) -> dict[str, str | None]:
         if not ids:
@@ -114,7 +118,7 @@ class RmmDates:
         return {each.attribute_id: each.value for each in found}
 
     async def _put(self, line: Line, work: DeviceWork, values: ToWrite) -> None:
-        ids, _ = await self._ids.of(line, work)
+        ids = await self._field_ids(line, work)
         await line.client.put_custom_fields(
             work.device_id,
             [(ids[field].attribute_id, _text(value, ids[field].kind)) for field, value in values.values.items()],
@@ -156,11 +160,13 @@ def _learn(quirks: Quirks, look: Look, written: ToWrite | None) -> None:
         quirks.adapter = look.way
 
 
-def _seen(sent: Any) -> Seen:
-    if sent is None or sent == "":
-        return Seen(None)
-    value = parse_remote_date(sent) if isinstance(sent, str) else None
-    return Seen(value, readable=value is not None)
+def _missing(name: str) -> Trouble:
+    return Trouble(
+        "failed",
+        "custom_field_missing",
+        f"the RMM has no custom field {name!r} for devices",
+        f"create a device custom field named {name!r} in the RMM, or set the name that it has there",
+    )
 
 
 def _text(value: date | None, kind: str) -> str | None:
@@ -168,8 +174,3 @@ def _text(value: date | None, kind: str) -> str | None:
     if value is None:
         return None
     return f"{value.isoformat()}T00:00:00Z" if kind == "datetime" else value.isoformat()
-
-
-def members_of(purchase: str, warranty: str) -> dict[DateField, str]:
-    """The names of the two, by field."""
-    return {field: purchase if field == PURCHASE else warranty for field in FIELDS}

@@ -1,7 +1,6 @@
 """Settings of write-back."""
 
 from datetime import timedelta
-from typing import Literal
 
 from pydantic import Field
 
@@ -13,13 +12,6 @@ class WritebackSettings(RmmSettings):
 
     # A date is a few hundred bytes; and what a killed writer held is free again only after its longest request.
     rmm_timeout_seconds: float = Field(default=20.0, gt=0, description="deadline of one request to the RMM")
-    date_adapter: Literal["auto", "patch", "custom_fields"] = Field(
-        default="auto", description="how dates are written; `auto` tries a PATCH once for each integration"
-    )
-    purchase_field: str = Field(default="Purchase Date", description="name of the custom field, in any case")
-    warranty_field: str = Field(default="Warranty Expiration Date", description="name of the custom field, in any case")
-    purchase_member: str = Field(default="purchaseDate", description="member of the device, where it is patched")
-    warranty_member: str = Field(default="warrantyExpirationDate", description="member of the device, likewise")
     writeback_prefetch: int = Field(default=10, ge=1, le=100, description="turns of pushes that one replica works on")
     edits_prefetch: int = Field(default=8, ge=1, le=100, description="edits that one replica records at once")
     devices_per_turn: int = Field(default=10, ge=1, le=100, description="devices of one integration in one turn")

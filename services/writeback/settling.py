@@ -5,6 +5,7 @@ the RMM is kept whatever the wish is by now.
 """
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -19,6 +20,7 @@ from shared.dates.echo import Known, begin_writing, confirm, give_up, judge_pull
 from shared.dates.pushing import backoff, judge_read_back, plan_field
 from shared.dates.sanity import Refusal
 from shared.dates.sources import MANUAL
+from shared.errors import Paused
 from shared.postgres import Connection, sql
 
 _NOT_KEPT: Final = Refusal(
@@ -33,6 +35,18 @@ _CHANGED: Final = Refusal(
     "changed_again", "it was written, and somebody changed it in the RMM at once", "look at the conflict"
 )
 _PAUSED_CODES: Final = ("hold", "hold_writing")
+
+
+async def _is_outdated(conn: Connection, work: DeviceWork, trouble: Trouble) -> bool:
+    version = trouble.error.credentials_version if isinstance(trouble.error, Paused) else None
+    if trouble.kind not in _PAUSED_CODES or version is None:
+        return False
+    newer: bool = await conn.fetchval(
+        "select exists (select from integrations where id = $1 and credentials_version > $2)",
+        work.integration_id,
+        version,
+    )
+    return newer
 
 
 class Settling:
@@ -190,6 +204,9 @@ class Settling:
         step = await open_step(conn, work)
         if step is None:
             return None, []
+        if await _is_outdated(conn, work, trouble):
+            # What was said of a key that was replaced meanwhile holds nothing back: its successor may.
+            trouble = replace(trouble, kind="retry")
         why = Refusal(trouble.code, trouble.reason, trouble.next_action)
         if trouble.kind == "hold_writing":
             args = (work.integration_id, why.code, why.reason, why.next_action)

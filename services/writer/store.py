@@ -13,7 +13,7 @@ from services.writer.pulled_dates import pulled_dates
 from services.writer.rows import Row
 from shared import outbox
 from shared.date_ledger.remote import observe_remote
-from shared.errors import StoreConflict
+from shared.errors import BadMessage, StoreConflict
 from shared.events.bulk import AssetPageNormalized, NormalizedAsset
 from shared.events.envelope import new_event
 from shared.events.syncs import AssetsChanged
@@ -25,6 +25,9 @@ _SQL: Final = "services.writer.sql"
 _LOCK: Final = "select pg_advisory_xact_lock_shared(hashtextextended('integration:' || $1, 0))"
 # A claim can be refused, found free again and refused again only while others write the same hardware.
 CLAIM_ROUNDS: Final = 4
+
+_INTEGER_END: Final = 1 << 31
+_BIGINT_END: Final = 1 << 63
 
 CREATED: Final = "c"
 UPDATED: Final = "u"
@@ -61,15 +64,24 @@ class Page:
 
     @classmethod
     def of(cls, chunk: AssetPageNormalized) -> "Page":
-        """From the header of a chunk."""
+        """From the header of a chunk. Raises BadMessage: the event's ids are text, and anybody may publish one."""
+        if not (0 <= chunk.chunk_no < _INTEGER_END and 0 <= chunk.observed_seq < _BIGINT_END):
+            raise BadMessage(f"not an {chunk.event_type} event: chunk_no or observed_seq is out of range")
         return cls(
-            UUID(chunk.account_id),
-            UUID(chunk.integration_id),
-            UUID(chunk.run_id),
-            UUID(chunk.fetch_id),
+            _uuid("account_id", chunk.account_id),
+            _uuid("integration_id", chunk.integration_id),
+            _uuid("run_id", chunk.run_id),
+            _uuid("fetch_id", chunk.fetch_id),
             chunk.chunk_no,
             chunk.observed_seq,
         )
+
+
+def _uuid(member: str, text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise BadMessage(f"not an {AssetPageNormalized.event_type} event: {member} is no uuid") from None
 
 
 class PostgresAssets:
@@ -129,7 +141,7 @@ class PostgresAssets:
             sql(_SQL, "ask"),
             page.integration_id,
             [asset.device_id for asset in sent],
-            [UUID(asset.content_hash) for asset in sent],
+            [_uuid("content_hash", asset.content_hash) for asset in sent],
             page.observed_seq,
         )
         new: list[Row] = []
@@ -151,6 +163,7 @@ class PostgresAssets:
         if not changed:
             return
         doubtful = await self._run(conn, "update_known", page, changed)
+        await self._settle_claims(conn, page, changed)
         if doubtful:
             await conn.execute(
                 sql(_SQL, "ambiguity_of_known"),
@@ -159,6 +172,12 @@ class PostgresAssets:
                 [row["device_id"] for row in doubtful],
                 [row["asset_id"] for row in doubtful],
             )
+
+    async def _settle_claims(self, conn: Connection, page: Page, changed: Sequence[Row]) -> None:
+        try:
+            await conn.execute(sql(_SQL, "settle_claims"), page.account_id, list({row.asset_id for row in changed}))
+        except asyncpg.UniqueViolationError as error:
+            raise StoreConflict(f"a claim of a device of run {page.run_id} was taken meanwhile") from error
 
     async def _insert(self, conn: Connection, page: Page, new: Sequence[Row], written: Written) -> None:
         """Insert new devices; those whose claim stands already are matched or kept apart."""

@@ -11,6 +11,7 @@
     │   ├── RmmAnswerUnreadable   an answer came and is not what it should be
     │   ├── Locked                the RMM said 423: too many sign-ins
     │   ├── HandlerTooSlow        a handler ran into its own deadline
+    │   ├── CredentialsOutdated   the key was replaced while the old one was in use
     │   ├── StoreConflict         Postgres asks to run the transaction again
     │   ├── StoreUnavailable      Postgres
     │   └── BrokerUnavailable     RabbitMQ
@@ -39,6 +40,7 @@ from shared.errors.branches import Paused, Pauses, Permanent, PipelineError, Tra
 from shared.errors.own import (
     BadMessage,
     BrokerUnavailable,
+    CredentialsOutdated,
     HandlerTooSlow,
     MessageTooLarge,
     SecretUnreadable,
@@ -66,6 +68,7 @@ from shared.errors.rmm import (
 __all__ = [
     "BadMessage",
     "BrokerUnavailable",
+    "CredentialsOutdated",
     "CredentialsRejected",
     "CursorLoop",
     "DeviceGone",

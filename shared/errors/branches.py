@@ -73,6 +73,8 @@ class Paused(PipelineError):  # noqa: N818 - names the kind of trouble; the hous
         """`reason_code` and `pauses` None keep what the class says."""
         super().__init__(message, code=reason_code, next_action=next_action)
         self.integration_id = integration_id
+        self.credentials_version: int | None = None
+        """Which of its credentials were in use, where that is known: said by whoever opened the line with them."""
         if pauses is not None:
             self.pauses = pauses
 

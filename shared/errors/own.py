@@ -39,6 +39,14 @@ class HandlerTooSlow(Transient):
         super().__init__(f"the handler was not done within {seconds:g} s")
 
 
+class CredentialsOutdated(Transient):
+    """What was said of credentials that were replaced meanwhile: nothing about the ones that count now."""
+
+    code = "credentials_outdated"
+    next_action = "nothing; it is tried again with the new credentials"
+    counts_as_attempt = False
+
+
 class SecretUnreadable(Paused):
     """A sealed secret of this integration does not open: unknown key, damaged text, or moved from another row."""
 

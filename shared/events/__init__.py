@@ -12,7 +12,7 @@ from shared.events.integrations import (
     IntegrationResumed,
     ProbeDue,
 )
-from shared.events.syncs import AssetsChanged, PageDue, SyncCompleted, SyncFailed, SyncRequested
+from shared.events.syncs import AssetsChanged, DetailDue, PageDue, SyncCompleted, SyncFailed, SyncRequested
 
 __all__ = [
     "AssetsChanged",
@@ -20,6 +20,7 @@ __all__ = [
     "DateEdited",
     "DateWriteBackFailed",
     "DateWrittenBack",
+    "DetailDue",
     "Event",
     "EventData",
     "IntegrationCreated",

@@ -5,7 +5,7 @@ old consumer survives a new publisher; a type that we know in a version that we 
 """
 
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Final, Generic, Literal, TypeVar, cast
 from uuid import UUID, uuid4
 
 from pydantic import (
@@ -21,6 +21,7 @@ from pydantic import (
 from shared.errors import BadMessage, UnknownEventVersion
 
 CONTENT_TYPE = "application/cloudevents+json"
+_ESCAPED_NUL: Final = b"\\u0000"
 ACCEPTED_CONTENT_TYPES = frozenset({CONTENT_TYPE, "application/json", "", None})
 
 
@@ -107,7 +108,23 @@ def parse_event(body: bytes, data_type: type[D]) -> Event[D]:
         raise BadMessage(f"expected a {data_type.event_type} event, the body says type {event.type[:80]!r}")
     if event.dataversion != data_type.version:
         raise UnknownEventVersion(data_type.event_type, event.dataversion, data_type.version)
+    # Looked for in the bytes first: walking every event would cost more than reading it.
+    if _ESCAPED_NUL in body and (found := _find_nul(event.model_dump(), ())) is not None:
+        raise BadMessage(f"not a {data_type.event_type} event: {found}: has a NUL character, which can't be stored")
     return event
+
+
+def _find_nul(value: object, where: tuple[str, ...]) -> str | None:
+    """Where in an event a text has a NUL, which Postgres refuses in text; None where none has."""
+    if isinstance(value, str):
+        return ".".join(where) if "\0" in value else None
+    if isinstance(value, dict):
+        members = [(str(name), each) for name, each in cast("dict[object, object]", value).items()]
+    elif isinstance(value, list | tuple):
+        members = [(str(place), each) for place, each in enumerate(cast("list[object]", value))]
+    else:
+        return None
+    return next((found for name, each in members if (found := _find_nul(each, (*where, name))) is not None), None)
 
 
 class _VersionOnly(BaseModel):

@@ -25,7 +25,15 @@ class PageDue(EventData):
     integration_id: UUID
     run_id: UUID
     scope_id: UUID
-    page_no: int = Field(ge=0, description="0 for the first page of the scope")
+    page_no: int = Field(ge=0, le=2**31 - 1, description="0 for the first page of the scope")
+
+
+class DetailDue(EventData):
+    """A turn of the slow sweep of dates is due. Which devices, the store knows; a turn that is over is nothing."""
+
+    event_type: ClassVar[str] = "sync.detail_due"
+    integration_id: UUID
+    turn: int = Field(ge=0, description="number of the turn; only the current one of the integration does anything")
 
 
 class SyncCompleted(EventData):

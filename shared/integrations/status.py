@@ -4,7 +4,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from shared import outbox
-from shared.errors import IntegrationInactive, Paused
+from shared.errors import CredentialsOutdated, IntegrationInactive, Paused
 from shared.events.envelope import new_event
 from shared.events.integrations import IntegrationPaused, IntegrationResumed
 from shared.events.syncs import SyncFailed, SyncRequested
@@ -16,6 +16,10 @@ _PAUSE: Final = """
     set status = 'paused_credentials', reason_code = $2, reason = $3, next_action = $4, updated_at = now()
     where id = $1 and status in ('never_synced', 'active') and ($5::int is null or credentials_version = $5)
     returning account_id
+"""
+_NEWER: Final = """
+    select exists (select from integrations
+        where id = $1 and status in ('never_synced', 'active') and credentials_version > $2)
 """
 _CANCEL_RUN: Final = """
     update sync_runs
@@ -46,15 +50,20 @@ class PausingIntegrations:
         self._source = source
 
     async def __call__(self, error: Paused) -> None:
-        """Pause the integration of the error; one that stands still already is left as it is."""
+        """Pause the integration of the error; one that stands still already is left as it is.
+
+        Raises CredentialsOutdated where the error tells of credentials that were replaced: the new ones may work.
+        """
         if isinstance(error, IntegrationInactive) or error.pauses != "integration":
             return
-        version: int | None = getattr(error, "credentials_version", None)
+        version = error.credentials_version
         async with transaction(self._pool) as conn:
             account_id: UUID | None = await conn.fetchval(
                 _PAUSE, error.integration_id, error.code, str(error), error.next_action, version
             )
             if account_id is None:
+                if version is not None and await conn.fetchval(_NEWER, error.integration_id, version):
+                    raise CredentialsOutdated(f"credentials {version} of {error.integration_id} were replaced")
                 return
             pending = [await self._paused(conn, error, account_id)]
             pending += await cancel_run(

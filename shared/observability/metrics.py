@@ -13,5 +13,7 @@ CHUNK_SECONDS = Histogram(
     "lifecycle_chunk_write_seconds", "Time to write one chunk", buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5)
 )
 RUNS = Counter("lifecycle_sync_runs_total", "Runs by how they ended", ["status"])
+DATES_DEVICES = Gauge("lifecycle_dates_devices", "Devices of which the dates are to be read")
+DATES_FRESH = Gauge("lifecycle_dates_fresh_devices", "Devices of which the dates were read within the target freshness")
 OUTBOX_AGE = Gauge("lifecycle_outbox_oldest_seconds", "Age of the oldest event that is not published yet")
 PARKED = Gauge("lifecycle_parked_messages", "Messages that wait for a person")

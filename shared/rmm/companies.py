@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from shared.assets.texts import clean
 from shared.errors import CursorLoop, RmmAnswerUnreadable
 from shared.rmm.connection import Answer, Call
 from shared.rmm.paging import next_query
@@ -55,7 +56,7 @@ class _Row(msgspec.Struct, rename="camel"):
     company_id: str | None = None
 
     def label(self) -> str:
-        return self.name or self.friendly_name or self.id
+        return clean(self.name) or clean(self.friendly_name) or self.id
 
     def owner(self) -> str | None:
         named = self.company.id if self.company else None

@@ -15,13 +15,26 @@ from shared.rmm.rates import Priority, RateReading
 LONGEST_SLEEP: Final = timedelta(seconds=3)
 # Without a word from the RMM of how long: long enough to be noticed, short enough to be no outage.
 UNSAID_WAIT: Final = timedelta(seconds=10)
+# A wait that people should see: the quota is used up, most often by another tool with the same key. `integrations list`
+# shows such a block as `paused_quota`; nothing need be undone, since nobody asks before it ends.
+LONG_WAIT: Final = timedelta(minutes=1)
+QUOTA_USED_UP: Final = "quota used up"
 # A request reaches the RMM a little after its grant, so a grant is held a little longer than the window.
 MARGIN_SHARE: Final = 0.01
 SOON_SHARE: Final = 0.05
 
 _PRIORITY: Final = {Priority.WRITE: 0, Priority.LIST: 1, Priority.DETAIL: 2}
 _TAKE: Final = "select wait, seq from take_request($1, $2::smallint, $3, $4, $5, $6)"
-_BLOCK: Final = "select block_requests($1, $2, $3)"
+# As the function block_requests of migration 0002, but for this: a shorter wait leaves the reason of the longer one.
+_BLOCK: Final = """
+    insert into request_budgets as b (integration_id, blocked_until, blocked_reason)
+    values ($1, clock_timestamp() + $2, $3)
+    on conflict (integration_id) do update
+        set blocked_until = greatest(b.blocked_until, excluded.blocked_until),
+            blocked_reason = case
+                when excluded.blocked_until >= b.blocked_until then excluded.blocked_reason else b.blocked_reason
+            end
+"""
 
 
 @dataclass(frozen=True)
@@ -80,4 +93,10 @@ class PostgresBudget:
             return
         wait = reading.wait or UNSAID_WAIT
         async with connection(self._pool) as conn:
-            await conn.execute(_BLOCK, self._integration_id, wait, "429" if reading.refused else "nothing remains")
+            await conn.execute(_BLOCK, self._integration_id, wait, _why(reading, wait))
+
+
+def _why(reading: RateReading, wait: timedelta) -> str:
+    if not reading.refused:
+        return "nothing remains"
+    return QUOTA_USED_UP if wait >= LONG_WAIT else "429"

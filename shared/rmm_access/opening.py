@@ -9,6 +9,7 @@ from uuid import UUID
 
 import httpx
 
+from shared.errors import Paused
 from shared.integrations.reading import Integration, must_work, read_integration, read_working, remember_quirks
 from shared.postgres import Pool
 from shared.rmm.client import RmmClient
@@ -58,6 +59,7 @@ class RmmAccess:
         """Open the line of an integration, read now or `known` already; what was learnt of its tenant is kept.
 
         Raises UnknownIntegration, and IntegrationInactive unless `working` is False (a probe of paused credentials).
+        A Paused that is met on the line says of which credentials it tells.
         """
         if known is None:
             read = read_working if working else read_integration
@@ -73,6 +75,9 @@ class RmmAccess:
         client = RmmClient(self._http, url, tokens, budget, quirks, integration_id=integration_id, limits=self._limits)
         try:
             yield Line(client, budget, integration)
+        except Paused as error:
+            error.credentials_version = integration.credentials_version
+            raise
         finally:
             if quirks.changed:
                 await remember_quirks(self._pool, integration_id, quirks.changes())

@@ -1,7 +1,8 @@
 """The CloudEvents SDK reads what we publish, and we read what it writes."""
 
 import json
-from datetime import UTC, datetime
+import time
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,8 @@ from cloudevents.core.bindings.rabbitmq import RabbitMQMessage, from_rabbitmq_ev
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
+from services.writeback.intake import BySerial, read_edit
+from shared.errors import BadMessage
 from shared.events import DateEdited, SyncRequested, new_event, parse_event
 from shared.events.bulk import AssetPageNormalized, DevicePageFetched, encode_bulk, new_bulk, parse_bulk
 from shared.events.envelope import CONTENT_TYPE
@@ -86,18 +89,60 @@ def test_attributes_and_extensions_of_the_sdk_are_no_hindrance() -> None:
 
 
 def test_the_public_edit_can_be_written_with_the_sdk_alone() -> None:
-    data = {
-        "account_id": str(ACCOUNT),
-        "asset": {"serial_number": "7QX-1234"},
-        "field": "purchase_date",
-        "value": "2024-02-29",
-        "origin": "manual",
-        "actor": "import",
-        "edited_at": "2026-11-24T11:00:00+01:00",
-    }
-    event = parse_event(written_by_sdk({"type": "date.edited"}, data), DateEdited)
+    event = parse_event(written_by_sdk({"type": "date.edited"}, EDIT | {"value": "2024-02-29"}), DateEdited)
     assert event.data.value is not None
     assert event.data.value.isoformat() == "2024-02-29"
+
+
+EDIT = {
+    "account_id": str(ACCOUNT),
+    "asset": {"serial_number": "7QX-1234"},
+    "field": "purchase_date",
+    "value": "2027-03-01",
+    "origin": "manual",
+    "actor": "import",
+    "edited_at": "2026-11-24T11:00:00+01:00",
+}
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Honolulu", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("value", ["2027-03-01", "2027-03-01T00:00:00Z", "2027-03-01T23:59:59.999-11:00"])
+@pytest.mark.parametrize("edited_at", ["2026-11-24T10:00:00Z", "2026-11-24T11:00:00.000000+01:00"])
+def test_an_edit_of_the_sdk_is_the_same_day_and_moment_in_every_zone(
+    value: str, edited_at: str, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = written_by_sdk({"type": "date.edited"}, EDIT | {"value": value, "edited_at": edited_at})
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", zone)
+        time.tzset()
+        edit = read_edit(body).edit
+    time.tzset()
+    assert (edit.value, edit.edited_at) == (date(2027, 3, 1), datetime(2026, 11, 24, 10, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"datacontenttype": "application/json"},
+        {"datacontenttype": "application/json; charset=utf-8", "dataschema": "https://acme.example/edit"},
+        {
+            "partitionkey": "7",
+            "sequence": "12",
+            "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        },
+    ],
+)
+def test_our_intake_takes_an_edit_of_the_sdk_with_what_it_may_add(attributes: dict[str, Any]) -> None:
+    order = read_edit(written_by_sdk({"type": "date.edited"} | attributes, EDIT | {"colour": "red"}))
+    assert order.refusal is None
+    assert (order.asset, order.edit.event_id) == (BySerial("7QX-1234"), "a-1")
+
+
+def test_a_body_that_the_sdk_writes_in_base64_is_refused_with_a_reason() -> None:
+    event = CloudEvent({"id": "a-1", "source": "/acme/import", "time": NOON, "type": "date.edited"}, b"{}")
+    with pytest.raises(BadMessage, match="data"):
+        read_edit(to_structured_event(event).body)
 
 
 def test_what_we_write_goes_through_the_sdk_and_back_unchanged() -> None:

@@ -41,6 +41,41 @@ def test_a_schema_names_type_version_and_envelope(model: Any) -> None:
     assert {"specversion", "id", "source", "type", "time", "data"} <= set(schema["required"])
 
 
+def test_the_asyncapi_document_refers_to_what_is_there() -> None:
+    document = generate.asyncapi_document()
+    assert document["asyncapi"] == "3.0.0"
+    assert set(document["channels"]) == {model.event_type for model in generate.event_types()}
+    for reference in _references(document):
+        file, _, inside = reference.partition("#/")
+        found: Any = json.loads((generate.SCHEMAS / file).read_text()) if file else document
+        for name in inside.split("/") if inside else ():
+            found = found[name]
+        assert found
+    shown = {each["name"] for message in document["components"]["messages"].values() for each in message["examples"]}
+    assert {"date.edited.v1.by-serial", "date.written_back.v1", "date.write_back_failed.v1"} <= shown
+
+
+def _references(part: Any) -> list[str]:
+    if isinstance(part, dict):
+        own = [part["$ref"]] if isinstance(part.get("$ref"), str) else []
+        return own + [found for each in part.values() for found in _references(each)]
+    return [found for each in part for found in _references(each)] if isinstance(part, list) else []
+
+
+@pytest.mark.parametrize("queue", topology.WORK_QUEUES, ids=lambda queue: queue.name)
+def test_the_asyncapi_document_tells_what_each_queue_takes_in(queue: topology.WorkQueue) -> None:
+    operations = generate.asyncapi_document()["operations"].values()
+    taken = {each["channel"]["$ref"].rpartition("/")[2] for each in operations if each.get("x-queue") == queue.name}
+    assert taken == set(queue.event_types)
+
+
+def test_every_example_stands_in_the_contract_page() -> None:
+    page = generate.CONTRACT_PAGE.read_text()
+    examples = [path for path in generate.EXAMPLES.iterdir() if path.is_file()]
+    assert len(examples) >= 4
+    assert not [path.name for path in examples if path.read_text() not in page]
+
+
 def test_every_event_model_has_its_type_in_the_topology() -> None:
     assert {model.event_type for model in generate.event_types()} <= set(topology.EVENT_TYPES)
 

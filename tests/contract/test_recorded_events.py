@@ -63,6 +63,7 @@ DEMANDED = {
         "missing",
         "archived",
     },
+    "sync.detail_due": {"integration_id", "turn"},
     "sync.failed": {"integration_id", "run_id", "status", "reason_code", "reason", "next_action"},
     "sync.page_due": {"integration_id", "run_id", "scope_id", "page_no"},
     "sync.requested": {"integration_id"},

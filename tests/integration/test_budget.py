@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from lifecycle.data.integrations import list_integrations
 from shared.errors import QuotaExhausted
-from shared.postgres import Pool, open_pool
+from shared.postgres import Pool, connection, open_pool
 from shared.rmm.rates import Priority, RateReading
 from shared.rmm_access.budget import LONGEST_SLEEP, UNSAID_WAIT, BudgetRules, PostgresBudget
 from tests.integration.world import World
@@ -357,6 +358,41 @@ async def test_what_the_rmm_says_is_kept_as_long_as_it_says(
     else:
         assert wait is not None
         assert expected - timedelta(seconds=8) < wait <= expected
+
+
+@pytest.mark.parametrize(
+    ("readings", "status"),
+    [
+        ([RateReading(refused=True, wait=timedelta(minutes=5))], "paused_quota"),
+        ([RateReading(refused=True, wait=timedelta(minutes=5)), RateReading(refused=True)], "paused_quota"),
+        ([RateReading(refused=True)], "active"),
+        ([RateReading(remaining=0, wait=timedelta(minutes=5))], "active"),
+    ],
+)
+async def test_a_quota_that_is_used_up_for_long_is_shown_until_it_is_there_again(
+    world: World, readings: list[RateReading], status: str
+) -> None:
+    integration = await world.integration()
+    budget = PostgresBudget(world.pool, integration, BudgetRules(450, timedelta(minutes=5), 45))
+    for reading in readings:
+        await budget.corrected(reading)
+    assert await shown(world) == status
+    await world.execute("update request_budgets set blocked_until = now()")
+    assert await shown(world) == "active"
+
+
+async def test_an_integration_that_was_switched_off_is_shown_as_that_whatever_its_quota(world: World) -> None:
+    integration = await world.integration(status="disabled")
+    rules = BudgetRules(450, timedelta(minutes=5), 45)
+    await PostgresBudget(world.pool, integration, rules).corrected(RateReading(refused=True, wait=timedelta(minutes=5)))
+    assert await shown(world) == "disabled"
+
+
+async def shown(world: World) -> str:
+    async with connection(world.pool) as conn:
+        (document,) = await list_integrations(conn, world.account_id)
+    said: str = document["status"]
+    return said
 
 
 async def test_a_429_of_one_integration_is_nothing_to_another(world: World, pool: Pool) -> None:

@@ -3,59 +3,20 @@
 import asyncio
 import csv
 import io
-import json
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from lifecycle.settings import environment
-from lifecycle.stack.layout import project_root
 from shared import topology
 from tests.conftest import MakeLoopPipeline, MakeRmm
 from tests.support.rmm import Rmm
+from tests.support.shell import Result, Shell
 from tests.support.stage import Stage
 from tests.support.waiting import until
 
 DEVICES = 300
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one command line did."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """Standard output, which must be one JSON document."""
-        return json.loads(self.out)
-
-
-@dataclass(frozen=True)
-class Shell:
-    """Runs `lifecycle` as a process of its own."""
-
-    variables: dict[str, str]
-    folder: Path
-
-    async def __call__(self, *words: object, stdin: str = "") -> Result:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "lifecycle", *map(str, words)),
-            env=self.variables,
-            cwd=self.folder,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate(stdin.encode())
-        assert process.returncode is not None
-        return Result(process.returncode, out.decode(), err.decode())
 
 
 @pytest.fixture
@@ -65,16 +26,7 @@ async def rmm(simulator: MakeRmm) -> Rmm:
 
 @pytest.fixture
 def shell(stage: Stage, tmp_path: Path) -> Shell:
-    variables = {name: value for name, value in environment().items() if not name.startswith("LIFECYCLE_")}
-    variables |= {
-        "LIFECYCLE_AMQP_URL": stage.amqp_url,
-        "LIFECYCLE_DATABASE_URL": stage.database_url,
-        "LIFECYCLE_LOCAL_DIR": str(tmp_path / "local"),
-        "LIFECYCLE_SEALING_KEY": stage.keys.public_text,
-        "LIFECYCLE_ACTOR": "tess",
-        "PYTHONPATH": str(project_root()),
-    }
-    return Shell(variables, tmp_path)
+    return Shell.at(stage, tmp_path)
 
 
 @pytest.fixture

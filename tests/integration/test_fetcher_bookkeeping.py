@@ -328,9 +328,22 @@ async def test_a_list_that_the_rmm_does_not_take_is_split_into_one_for_each_comp
     assert (run["status"], run["reason_code"]) == ("succeeded", None)
 
 
-async def test_a_list_that_has_been_read_in_part_or_has_one_company_is_not_split(
+async def test_a_list_that_is_refused_after_pages_of_it_were_read_is_split_at_once_and_listed_anew(
     world: World, runs: PostgresRuns
 ) -> None:
+    await began(world, runs, [Scope(("c0", "c1"))])
+    (first,) = await tasks(world, runs)
+    await record(runs, first, 500)
+    (second,) = await tasks(world, runs)
+    await runs.split_scope(second)
+    assert await world.count("sync_pages") == 0
+    assert {task.company_ids for task in await tasks(world, runs)} == {("c0",), ("c1",)}
+    while open_tasks := await tasks(world, runs):
+        await record(runs, open_tasks[0])
+    assert (await world.row("select * from sync_runs"))["status"] == "succeeded"
+
+
+async def test_a_list_that_stands_elsewhere_or_has_one_company_is_not_split(world: World, runs: PostgresRuns) -> None:
     await began(world, runs, [Scope(("c0", "c1")), Scope(("c2",))])
     packed, single = await tasks(world, runs)
     await record(runs, packed, 500)

@@ -235,6 +235,27 @@ async def test_several_schedulers_revive_a_run_once(world: World) -> None:
     assert await world.value("select announced from sync_runs") == 1
 
 
+async def test_a_run_that_goes_on_again_is_given_its_whole_patience_anew(world: World, ours: Clock) -> None:
+    tenant = await world.tenant()
+    for _ in range(2):
+        await age(world, HOUR)
+        await ours.revive_stuck_runs()
+    assert await world.value("select announced from sync_runs") == 2
+    await world.see(tenant, device("d1"))
+    await ours.revive_stuck_runs()
+    assert await world.value("select announced from sync_runs") == 0
+
+
+async def test_what_the_reaper_starts_itself_is_no_progress(world: World, ours: Clock) -> None:
+    tenant = await world.tenant()
+    await world.scope(tenant.run_id, status="pending", position=1)
+    await age(world, HOUR)
+    await ours.revive_stuck_runs()
+    await ours.revive_stuck_runs()
+    assert await world.value("select count(*) from sync_scopes where status = 'listing'") == 2
+    assert await world.value("select announced from sync_runs") == 1
+
+
 async def give_up(world: World, ours: Clock) -> None:
     """Without progress as often as is allowed, and once more."""
     for _ in range(4):

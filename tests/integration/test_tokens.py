@@ -225,8 +225,9 @@ async def test_tokens_that_died_cost_one_sign_in_however_many_calls_they_fail(sc
 async def test_a_second_401_is_the_keys_and_not_tried_again(scene: Scene) -> None:
     opened = access(scene, scene.processes[0])
     await scene.rmm.fault({"path": "companies"}, status=401)
-    with pytest.raises(CredentialsRejected):
+    with pytest.raises(CredentialsRejected) as caught:
         await companies(opened, scene.integration_id)
+    assert caught.value.credentials_version == 1, "whoever pauses must know which credentials are meant"
     assert await scene.sign_ins() == 2
     assert sum(each["status"] == 401 for each in await scene.rmm.requests()) == 2
 

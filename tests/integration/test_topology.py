@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from urllib.parse import urlsplit
 
 import aio_pika
 import pytest
@@ -96,6 +97,15 @@ async def test_a_look_counts_messages_and_consumers(amqp_url: str, bus: Bus) -> 
     assert (syncs.messages, syncs.consumers) == (1, 0)
     assert (pages.messages, pages.consumers) == (0, 1)
     assert (nowhere.present, nowhere.messages) == (False, None)
+
+
+async def test_a_broker_that_refuses_the_login_is_said_with_what_to_look_at(amqp_url: str) -> None:
+    parts = urlsplit(amqp_url)
+    wrong = parts._replace(netloc=f"{parts.username}:canary@{parts.hostname}:{parts.port}").geturl()
+    with pytest.raises(BrokerUnavailable, match="refused the login") as caught:
+        await check(wrong)
+    assert "LIFECYCLE_AMQP_URL" in caught.value.next_action
+    assert "canary" not in str(caught.value)
 
 
 @pytest.mark.parametrize("what", [check, declare])

@@ -14,13 +14,16 @@ import asyncpg
 import pytest
 
 from services.writeback.app import create_app
+from services.writeback.pushes import PostgresPushes, PushRules
 from services.writeback.settings import WritebackSettings
+from services.writeback.turns import trouble_of
 from shared import topology
 from shared.audit import Author
 from shared.date_ledger.choices import exclude_source, settle_conflict
 from shared.date_ledger.remote import Pulled, observe_remote
 from shared.date_ledger.switches import preview_history, set_conflict_policy, switch_two_way
 from shared.dates.calendar import FIELDS, PURCHASE, WARRANTY, DateField
+from shared.errors import CredentialsRejected, WriteForbidden
 from shared.postgres import Connection, connection, transaction
 from shared.runtime import Service
 from tests.conftest import MakeRmm
@@ -389,6 +392,28 @@ async def test_rejected_credentials_hold_and_new_ones_drain_each_once(world: Mak
     assert [value for _, _, value in await w.writes()][1:] == ["2025-03-03T00:00:00Z"]
 
 
+@pytest.mark.parametrize("error_class", [CredentialsRejected, WriteForbidden])
+async def test_what_is_said_late_of_a_replaced_key_holds_no_edit(
+    world: MakeWorld, error_class: type[CredentialsRejected | WriteForbidden]
+) -> None:
+    w = await world()
+    (service,) = await w.start(due_seconds=3600)
+    await w.edit(0, "2025-01-01")
+    await service.stop()
+    rules = PushRules(5, 5, timedelta(seconds=30), timedelta(hours=1), ())
+    pushes = PostgresPushes(w.stage.pool, w.stage.outbox, rules)
+    await w.desk.execute(
+        "update date_pushes set status = 'waiting', next_try_at = now() where status in ('written', 'none')"
+    )
+    (work,) = await pushes.claim(w.integration_id)
+    await w.desk.execute("update integrations set credentials_version = 2 where id = $1", w.integration_id)
+    error = error_class("late", integration_id=w.integration_id)
+    error.credentials_version = 1
+    await pushes.settle_trouble(work, trouble_of(error))
+    assert await w.desk.value("select count(*) from date_pushes where status = 'waiting' and wanted is not null") == 1
+    assert await w.desk.value("select count(*) from date_settings where writing_paused_for is not null") == 0
+
+
 async def test_switched_off_nothing_is_written_and_history_only_when_asked(world: MakeWorld) -> None:
     w = await world(switched=False)
     await w.start()
@@ -411,38 +436,6 @@ async def test_switched_off_nothing_is_written_and_history_only_when_asked(world
         "2025-04-01T00:00:00Z",
         "2025-06-01T00:00:00Z",
     ]
-
-
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        ({"field": "colour"}, "unknown_field"),
-        ({"value": "03/04/2025"}, "not_a_date"),
-        ({"value": 20250304}, "not_a_date"),
-        ({"value": "1970-01-01"}, "sentinel_date"),
-        ({"value": "1975-06-01"}, "absurd_date"),
-        ({"edited_at": "2026-11-24T10:00:00"}, "bad_edited_at"),
-        ({"edited_at": "2199-11-24T10:00:00Z"}, "edited_in_the_future"),
-        ({"if_version": 99}, "version_conflict"),
-        ({"asset": {"id": str(uuid4())}}, "unknown_asset"),
-        ({"asset": {"serial_number": "no such serial"}}, "unknown_asset"),
-        ({"asset": {"colour": "red"}}, "bad_asset"),
-        ({"account_id": str(uuid4())}, "unknown_asset"),
-    ],
-)
-async def test_a_wrong_edit_is_recorded_with_its_reason(world: MakeWorld, change: Any, code: str) -> None:
-    w = await world()
-    await w.start()
-    bad = w.event(0, "2025-03-01")
-    bad["data"] |= change
-    good = w.event(1, "2025-03-01")
-    await w.publish(bad, bad, good)
-    row = await w.settled(bad)
-    assert (row["status"], row["reason_code"]) == ("refused", code)
-    assert row["reason"]
-    assert row["next_action"]
-    assert (await w.settled(good, "written"))["status"] == "written"
-    assert await w.there(0) is None
 
 
 async def test_a_serial_that_two_assets_claim_and_a_virtual_machine_are_refused(world: MakeWorld) -> None:

@@ -10,11 +10,13 @@ from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.writer.store import PostgresAssets
+from shared.errors import BadMessage
 from shared.events.bulk import AssetPageNormalized, NormalizedAsset
 from shared.postgres import Pool, open_pool
 from tests.integration.world import STORY, Tenant, World, device, ids, many, reject
@@ -432,11 +434,61 @@ async def test_known_devices_that_come_to_claim_the_same_in_one_chunk_do_no_harm
         assert (question["asset_id"], question["other_asset_id"]) == (other["id"], holder["id"])
 
 
-async def test_known_devices_that_swap_their_serials_do_no_harm(world: World) -> None:
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one chunk", "in two"])
+async def test_known_devices_that_swap_their_serials_swap_their_claims(world: World, at_once: bool) -> None:
     tenant = await world.tenant()
     await world.write(world.chunk(tenant, device("d1", serial="S1|DELL"), device("d2", serial="S2|DELL")))
-    await world.write(world.chunk(tenant, device("d1", serial="S2|DELL"), device("d2", serial="S1|DELL")))
-    assert [(await world.asset_of(tenant, name))["serial_key"] for name in ("d1", "d2")] == ["S2|DELL", "S1|DELL"]
+    swapped = [device("d1", serial="S2|DELL"), device("d2", serial="S1|DELL")]
+    for part in [swapped] if at_once else [[each] for each in swapped]:
+        await world.write(world.chunk(tenant, *part))
+    assets = [await world.asset_of(tenant, name) for name in ("d1", "d2")]
+    assert [(asset["serial_key"], asset["serial_claim"]) for asset in assets] == [
+        ("S2|DELL", "S2|DELL"),
+        ("S1|DELL", "S1|DELL"),
+    ]
+    assert await world.count("identity_ambiguities") == 0
+
+
+async def test_known_devices_that_swap_their_addresses_in_one_chunk_swap_their_claims(world: World) -> None:
+    tenant = await world.tenant()
+    await world.write(world.chunk(tenant, device("d1", mac="m1"), device("d2", mac="m2")))
+    await world.write(world.chunk(tenant, device("d1", mac="m2"), device("d2", mac="m1")))
+    assert [(await world.asset_of(tenant, name))["mac_claim"] for name in ("d1", "d2")] == ["m2", "m1"]
+
+
+async def test_a_serial_that_comes_free_goes_to_one_of_those_who_wait_and_the_others_ask_about_that_one(
+    world: World,
+) -> None:
+    tenant = await world.tenant()
+    await world.write(world.chunk(tenant, *(device(f"d{n}", serial=f"S{n}|DELL") for n in range(3))))
+    await world.write(world.chunk(tenant, device("d1", serial="S0|DELL"), device("d2", serial="S0|DELL")))
+    assert await world.count("identity_ambiguities") == 2
+    await world.write(world.chunk(tenant, device("d0", serial="S9|DELL")))
+    holder, other = sorted(
+        [await world.asset_of(tenant, name) for name in ("d1", "d2")], key=lambda asset: asset["serial_claim"] is None
+    )
+    assert (holder["serial_claim"], other["serial_claim"]) == ("S0|DELL", None)
+    question = await world.row("select * from identity_ambiguities")
+    assert (question["asset_id"], question["other_asset_id"]) == (other["id"], holder["id"])
+
+
+async def test_a_device_that_has_another_serial_now_asks_no_more(world: World) -> None:
+    tenant = await world.tenant()
+    await world.write(world.chunk(tenant, device("d0", serial="S0|DELL"), device("d1", serial="S1|DELL")))
+    await world.write(world.chunk(tenant, device("d1", serial="S0|DELL")))
+    assert await world.count("identity_ambiguities") == 1
+    await world.write(world.chunk(tenant, device("d1", serial="S1|DELL")))
+    assert await world.count("identity_ambiguities") == 0
+    assert (await world.asset_of(tenant, "d1"))["serial_claim"] == "S1|DELL"
+
+
+async def test_what_was_observed_earlier_fills_what_is_not_known_of_hardware_that_stands(world: World) -> None:
+    one, two = await world.tenant(), await world.tenant()
+    await world.write(world.chunk(one, device("a1", mac=MAC, model="new"), seq=20))
+    await world.write(world.chunk(two, device("b1", mac=MAC, serial=SERIAL, model="old", processor="p"), seq=10))
+    asset = await world.asset_of(two, "b1")
+    assert (asset["model"], asset["processor"], asset["observed_seq"]) == ("new", "p", 20)
+    assert (asset["serial_key"], asset["serial_claim"]) == (SERIAL, SERIAL)
 
 
 async def test_a_device_that_is_matched_shows_what_was_observed_last(world: World) -> None:
@@ -573,6 +625,39 @@ async def test_a_chunk_from_before_a_device_vanished_does_not_bring_it_back(worl
     assert (await world.states(integration))["d1"] == "missing"
     assert (await world.asset_of(integration, "d1"))["state"] == "missing"
     assert await outcomes(world, late) == "s"
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("run_id", "canary"),
+        ("integration_id", ""),
+        ("account_id", "canary"),
+        ("fetch_id", "canary"),
+        ("chunk_no", 1 << 40),
+        ("observed_seq", -1),
+        ("observed_seq", 1 << 63),
+    ],
+)
+async def test_a_strangers_chunk_with_nonsense_in_its_header_is_refused_with_the_member(
+    world: World, member: str, value: str | int
+) -> None:
+    tenant = await world.tenant()
+    chunk = msgspec.structs.replace(world.chunk(tenant, device("d1")), **{member: value})
+    with pytest.raises(BadMessage, match=member) as caught:
+        await world.assets.write(chunk, "story")
+    assert "canary" not in str(caught.value)
+    assert await world.count("devices") == 0
+
+
+async def test_a_strangers_asset_without_a_hash_or_with_a_nul_in_its_text_is_refused(world: World) -> None:
+    tenant = await world.tenant()
+    odd = msgspec.structs.replace(device("d1"), content_hash="canary")
+    with pytest.raises(BadMessage, match="content_hash"):
+        await world.assets.write(world.chunk(tenant, odd), "story")
+    with pytest.raises(BadMessage, match="can't be stored"):
+        await world.assets.write(world.chunk(tenant, device("d1", name="a\0canary")), "story")
+    assert await world.count("devices") == 0
 
 
 async def test_a_removed_integration_gets_nothing(world: World) -> None:

@@ -1,6 +1,7 @@
 -- Integrations as documents: those that need a person first.
 -- $1 account, $2 integration or null
 select i.*,
+    b.blocked_until as quota_until,
     d.total - g.missing - g.archived as active, g.missing, g.archived,
     (select count(*) from parked_messages p where p.integration_id = i.id and p.status = 'parked') as parked,
     (select count(*) from date_pushes u where u.integration_id = i.id and u.status in ('waiting', 'writing', 'held'))
@@ -12,6 +13,8 @@ from integrations i
 left join lateral (
     select * from sync_runs where integration_id = i.id order by requested_at desc limit 1
 ) r on true
+left join request_budgets b
+    on b.integration_id = i.id and b.blocked_until > now() and b.blocked_reason = 'quota used up'
 cross join lateral (select count(*) as total from devices where integration_id = i.id) d
 cross join lateral (
     select count(*) filter (where state = 'missing') as missing, count(*) filter (where state = 'archived') as archived
@@ -20,7 +23,7 @@ cross join lateral (
 where i.account_id = $1 and i.status <> 'removed' and ($2::uuid is null or i.id = $2)
 order by
     case
-        when i.status in ('paused_credentials', 'paused_quota') then 1
+        when i.status = 'paused_credentials' or b.blocked_until is not null then 1
         when r.status in ('needs_review', 'failed', 'partial') then 2
         else 3
     end,

@@ -1,12 +1,14 @@
 -- Devices that are the same hardware as an asset that stands: a link each, with the rule that matched.
 -- Absent is not null: a field that the source did not send never erases a stored value. An asset with links to
--- several integrations shows what was observed last.
+-- several integrations shows what was observed last; what was observed earlier fills what is not known.
 -- $1 rows as JSON, $2 what the vendor sent, $3 account, $4 integration, $5 observation number
 with src as (
     -- Of several that come to claim the same at once, one may.
     select *,
         row_number() over (partition by serial_key order by device_id) as serial_turn,
-        row_number() over (partition by mac_key order by device_id) as mac_turn
+        row_number() over (partition by mac_key order by device_id) as mac_turn,
+        -- The assets are locked, so this stays true.
+        (select a.observed_seq <= $5 from assets a where a.id = t.asset_id) as newer
     from rows from (
         json_to_recordset($1::text::json) as (
             device_id text, asset_id uuid, content_hash uuid, matched_by text, serial_key text,
@@ -27,45 +29,51 @@ with src as (
 shown as (
     update assets a
     set
-        company_id = coalesce(s.company_id, a.company_id),
-        company_name = coalesce(s.company_name, a.company_name),
-        site_id = coalesce(s.site_id, a.site_id),
-        site_name = coalesce(s.site_name, a.site_name),
-        name = coalesce(s.name, a.name),
-        asset_type = coalesce(s.asset_type, a.asset_type),
-        manufacturer = coalesce(s.manufacturer, a.manufacturer),
-        manufacturer_normalised = coalesce(s.manufacturer_normalised, a.manufacturer_normalised),
-        model = coalesce(s.model, a.model),
-        serial_number = coalesce(s.serial_number, a.serial_number),
-        serial_normalised = coalesce(s.serial_normalised, a.serial_normalised),
-        operating_system = coalesce(s.operating_system, a.operating_system),
-        os_version = coalesce(s.os_version, a.os_version),
-        processor = coalesce(s.processor, a.processor),
-        memory_bytes = coalesce(s.memory_bytes, a.memory_bytes),
-        storage_bytes = coalesce(s.storage_bytes, a.storage_bytes),
-        mac_addresses = coalesce(s.mac_addresses, a.mac_addresses),
-        ip_address = coalesce(s.ip_address, a.ip_address),
-        agent_installed_at = coalesce(s.agent_installed_at, a.agent_installed_at),
-        serial_key = coalesce(s.serial_key, a.serial_key),
-        mac_key = coalesce(s.mac_key, a.mac_key),
+        company_id = coalesce(case when s.newer then s.company_id end, a.company_id, s.company_id),
+        company_name = coalesce(case when s.newer then s.company_name end, a.company_name, s.company_name),
+        site_id = coalesce(case when s.newer then s.site_id end, a.site_id, s.site_id),
+        site_name = coalesce(case when s.newer then s.site_name end, a.site_name, s.site_name),
+        name = coalesce(case when s.newer then s.name end, a.name, s.name),
+        asset_type = coalesce(case when s.newer then s.asset_type end, a.asset_type, s.asset_type),
+        manufacturer = coalesce(case when s.newer then s.manufacturer end, a.manufacturer, s.manufacturer),
+        manufacturer_normalised = coalesce(
+            case when s.newer then s.manufacturer_normalised end, a.manufacturer_normalised, s.manufacturer_normalised),
+        model = coalesce(case when s.newer then s.model end, a.model, s.model),
+        serial_number = coalesce(case when s.newer then s.serial_number end, a.serial_number, s.serial_number),
+        serial_normalised = coalesce(
+            case when s.newer then s.serial_normalised end, a.serial_normalised, s.serial_normalised),
+        operating_system = coalesce(
+            case when s.newer then s.operating_system end, a.operating_system, s.operating_system),
+        os_version = coalesce(case when s.newer then s.os_version end, a.os_version, s.os_version),
+        processor = coalesce(case when s.newer then s.processor end, a.processor, s.processor),
+        memory_bytes = coalesce(case when s.newer then s.memory_bytes end, a.memory_bytes, s.memory_bytes),
+        storage_bytes = coalesce(case when s.newer then s.storage_bytes end, a.storage_bytes, s.storage_bytes),
+        mac_addresses = coalesce(case when s.newer then s.mac_addresses end, a.mac_addresses, s.mac_addresses),
+        ip_address = coalesce(case when s.newer then s.ip_address end, a.ip_address, s.ip_address),
+        agent_installed_at = coalesce(
+            case when s.newer then s.agent_installed_at end, a.agent_installed_at, s.agent_installed_at),
+        serial_key = coalesce(case when s.newer then s.serial_key end, a.serial_key, s.serial_key),
+        mac_key = coalesce(case when s.newer then s.mac_key end, a.mac_key, s.mac_key),
         serial_claim = case
             when s.serial_key is null or s.serial_key is not distinct from a.serial_key then a.serial_claim
+            when not s.newer and a.serial_key is not null then a.serial_claim
             when s.serial_turn = 1
                 and not exists (select from assets o where o.account_id = $3 and o.serial_claim = s.serial_key)
                 then s.serial_key
         end,
         mac_claim = case
             when s.mac_key is null or s.mac_key is not distinct from a.mac_key then a.mac_claim
+            when not s.newer and a.mac_key is not null then a.mac_claim
             when s.mac_turn = 1
                 and not exists (select from assets o where o.account_id = $3 and o.mac_claim = s.mac_key)
                 then s.mac_key
         end,
         state = 'active',
         version = a.version + 1,
-        observed_seq = $5,
+        observed_seq = greatest(a.observed_seq, $5),
         changed_at = now()
     from src s
-    where a.id = s.asset_id and a.account_id = $3 and a.observed_seq <= $5
+    where a.id = s.asset_id and a.account_id = $3
 ),
 linked as (
     insert into devices (integration_id, device_id, account_id, asset_id, company_id, site_id, matched_by, content_hash,

@@ -88,12 +88,22 @@ def test_only_what_nobody_expected_is_worth_a_traceback() -> None:
     assert not is_expected(KeyError("x"))
 
 
-def test_wrong_settings_are_named_without_their_values() -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("docker", "canary-value"),
+        ("amqp_url", "canary-value"),
+        ("database_url", "http://canary-value"),
+        ("database_url", "postgresql://u:canary-value@host:nope/x"),
+        ("amqp_url", "amqp://u:canary-value@host:70000/"),
+    ],
+)
+def test_wrong_settings_are_named_without_their_values(name: str, value: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        CommandSettings.model_validate({"docker": "canary-value"})
+        CommandSettings.model_validate({name: value})
 
     failure = failure_of(caught.value)
 
     assert failure.code == ExitCode.USAGE
-    assert "docker" in failure.message
+    assert f"LIFECYCLE_{name.upper()}: " in failure.message
     assert "canary" not in failure.message

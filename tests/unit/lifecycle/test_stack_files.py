@@ -190,7 +190,9 @@ def test_a_deployment_gets_secrets_that_fit_each_other_and_are_made_once(tmp_pat
     _, database_password = login_of((tmp_path / "services/database_url").read_text())
     assert database_password == (tmp_path / "postgres/password").read_text()
     _, broker_password = login_of((tmp_path / "services/amqp_url").read_text())
-    assert f"default_pass = {broker_password}\n" in (tmp_path / "rabbitmq/20-login.conf").read_text()
+    broker = (tmp_path / "rabbitmq/20-login.conf").read_text()
+    assert f"default_pass = {broker_password}\n" in broker
+    assert "disk_free_limit.absolute = 2GB\n" in broker
     private = PrivateKeyRing.from_text((tmp_path / "private/secret-keys").read_text())
     assert private.key_ids == PublicKeyRing.from_text((tmp_path / "public/sealing-key").read_text()).key_ids
 

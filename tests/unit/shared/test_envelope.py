@@ -152,7 +152,7 @@ def test_two_events_never_share_an_id_and_a_given_one_is_kept() -> None:
 
 def test_what_we_write_we_read() -> None:
     sent = new_event(
-        SyncRequested(integration_id=INTEGRATION, kind="company", target="é\u0000"),
+        SyncRequested(integration_id=INTEGRATION, kind="company", target="é\u0001"),
         source="console",
         account_id=ACCOUNT,
         subject="integrations/1",
@@ -171,3 +171,22 @@ def test_events_do_not_change() -> None:
         event.id = "other"  # type: ignore[misc]
     with pytest.raises(ValueError, match="frozen"):
         event.data.kind = "device"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("members", "where"),
+    [
+        ({"data": {"integration_id": str(INTEGRATION), "kind": "company", "target": f"a\0{CANARY}"}}, "data.target"),
+        ({"id": f"a\0{CANARY}"}, "id"),
+        ({"correlationid": f"\0{CANARY}"}, "correlationid"),
+    ],
+)
+def test_a_text_that_can_not_be_stored_is_refused_with_its_place(members: dict[str, Any], where: str) -> None:
+    said = refusal(foreign(**members))
+    assert f": {where}: has a NUL character" in said
+    assert CANARY not in said
+
+
+def test_a_backslash_that_only_looks_like_a_nul_is_text() -> None:
+    data = {"integration_id": str(INTEGRATION), "kind": "company", "target": "\\u0000"}
+    assert parse_event(foreign(data=data), SyncRequested).data.target == "\\u0000"

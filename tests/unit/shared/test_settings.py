@@ -71,6 +71,8 @@ def test_an_empty_variable_is_a_missing_one(environment: Environment) -> None:
         ("AMQP_URL", f"http://{CANARY}"),
         ("AMQP_URL", CANARY),
         ("DATABASE_URL", f"mysql://{CANARY}"),
+        ("DATABASE_URL", f"postgresql://u:{CANARY}@host:nope/x"),
+        ("AMQP_URL", f"amqp://u:{CANARY}@host:70000/"),
         ("HTTP_PORT", CANARY),
         ("HTTP_PORT", "65536"),
         ("HTTP_PORT", "-1"),

@@ -1,0 +1,108 @@
+"""The ledger of date edits as people and scripts see it, and finding in it what became of one."""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from lifecycle.data import words
+from lifecycle.data.assets import find_asset
+from lifecycle.data.naming import PACKAGE
+from lifecycle.exits import NotFound, WrongUsage
+from lifecycle.output import Output
+from lifecycle.session import Session
+from shared.postgres import Connection, sql
+
+Document = dict[str, Any]
+
+COLUMNS: Final = ("received", "asset", "date", "value", "origin", "by", "status", "reason")
+WHOLE: Final = frozenset({"received", "value", "status"})
+LABELS: Final = {"purchase_date": "purchased", "warranty_expiration_date": "warranty ends"}
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which edits are meant; None takes all. `asked` is a name as it was sent, of an asset that nobody has."""
+
+    asset_id: UUID | None = None
+    asked: str | None = None
+    status: str | None = None
+    since: datetime | None = None
+    actor: str | None = None
+    event: str | None = None
+    limit: int | None = None
+
+
+async def choose(session: Session, asset: str | None, chosen: Chosen) -> Chosen:
+    """Name the asset: one of the account, else what a sender wrote that no asset answers to."""
+    if asset is None:
+        return chosen
+    try:
+        return replace(chosen, asset_id=await find_asset(session, asset))
+    except NotFound:
+        return replace(chosen, asked=asset.strip())
+
+
+async def list_edits(connection: Connection, account_id: UUID, chosen: Chosen) -> list[Document]:
+    """The edits of an account, newest first, each with what became of it and why."""
+    rows = await connection.fetch(
+        sql(PACKAGE, "edits"),
+        account_id,
+        chosen.asset_id,
+        chosen.asked,
+        chosen.status,
+        chosen.since,
+        chosen.actor,
+        chosen.event,
+        chosen.limit,
+    )
+    return [dict(row) for row in rows]
+
+
+def read_since(text: str | None) -> datetime | None:
+    """`30m`, `2h`, `7d` ago, a day, or an RFC 3339 time. Raises `WrongUsage`."""
+    if text is None:
+        return None
+    given = text.strip()
+    if found := re.fullmatch(r"([0-9]{1,6})([smhd])", given):
+        return datetime.now(UTC) - timedelta(**{_UNITS[found[2]]: int(found[1])})
+    try:
+        at = datetime.fromisoformat(given)
+    except ValueError:
+        raise WrongUsage(
+            f"--since {text!r} is no time", "give 2h or 7d, a day such as 2026-11-24, or an RFC 3339 time"
+        ) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def table_row(edit: Document) -> tuple[Any, ...]:
+    """The row of the list."""
+    return (
+        words.ago(edit["received_at"]),
+        edit["asset"] or asked_for(edit),
+        LABELS.get(edit["field"], edit["field"]),
+        edit["value"] or edit["asked"].get("sent_value") or "cleared",
+        edit["origin"],
+        edit["actor"],
+        edit["status"],
+        edit["reason"],
+    )
+
+
+def asked_for(edit: Document) -> str:
+    """The asset as the sender named it."""
+    return " ".join(str(value) for name, value in edit["asked"].items() if name != "sent_value") or str(
+        edit["asset_id"] or "unknown"
+    )
+
+
+def say_next_actions(out: Output, edits: list[Document]) -> None:
+    """What to do about those that need somebody, each action once."""
+    said: dict[str, int] = {}
+    for edit in edits:
+        if edit["status"] in {"refused", "failed", "held"} and edit["next_action"]:
+            said[edit["next_action"]] = said.get(edit["next_action"], 0) + 1
+    for action, count in said.items():
+        out.message(f"{count:,} to mend: {action}")

@@ -45,7 +45,7 @@ class Store:
     def __init__(self, servers: Servers, pool: Pool, outbox: Outbox, account_id: UUID) -> None:
         self.pool = pool
         self._servers = servers
-        self._outbox = outbox
+        self.outbox = outbox
         self._author = Author(account_id=account_id, actor="bench", source="bench")
 
     async def add(self, name: str, rmm: Rmm) -> tuple[UUID, UUID]:
@@ -55,7 +55,7 @@ class Store:
         async with transaction(self.pool) as conn:
             added = await add_integration(conn, self._author, new, keys)
         assert added.run_id is not None
-        await self._outbox.publish(*added.pending)
+        await self.outbox.publish(*added.pending)
         return added.integration_id, added.run_id
 
     async def sync(self, integration_id: UUID) -> UUID:
@@ -67,7 +67,7 @@ class Store:
             run_id: UUID = await conn.fetchval(
                 "select id from sync_runs where integration_id = $1 and status = 'queued'", integration_id
             )
-        await self._outbox.publish(*pending)
+        await self.outbox.publish(*pending)
         return run_id
 
     async def sync_company(self, integration_id: UUID, company_id: str) -> UUID:
@@ -88,14 +88,14 @@ class Store:
             )
             event = new_event(wanted, source="bench", account_id=self._author.account_id, event_id=request_id)
             pending = await add(conn, event)
-        await self._outbox.publish(pending)
+        await self.outbox.publish(pending)
         return request.run_id
 
     async def in_another_account(self) -> "Store":
         """A second customer, whose assets are never matched with the first one's."""
         account_id = uuid4()
         await self.pool.execute("insert into accounts (id, name) values ($1, $2)", account_id, str(account_id))
-        return Store(self._servers, self.pool, self._outbox, account_id)
+        return Store(self._servers, self.pool, self.outbox, account_id)
 
     async def ended(self, run_id: UUID, *, within: float = 600.0) -> RunTimes:
         """Wait for the end of a run. Raises Failure where it did not succeed, or takes too long."""

@@ -27,6 +27,7 @@ from shared.headers import (
     TRACEBACK,
 )
 from shared.observability import metrics
+from shared.turns import FairTurns
 from shared.verdict import History, Hold, Park, Retry, RetryPolicy, Settle, decide
 
 MAX_TRACEBACK_CHARACTERS: Final = 8000
@@ -58,6 +59,7 @@ class DeliveryRules:
     store: Store
     pause: Pause
     policies: dict[str, RetryPolicy] = field(default_factory=dict[str, RetryPolicy])
+    turns: dict[str, FairTurns] = field(default_factory=dict[str, FairTurns])
     deadline: timedelta = timedelta(minutes=3)
 
     def __call__(self, msg: Any, *, context: Any) -> "DeliveryMiddleware":
@@ -73,9 +75,16 @@ class DeliveryMiddleware(BaseMiddleware[Any, Any]):
         self._rules = rules
 
     async def consume_scope(self, call_next: Callable[[Any], Awaitable[Any]], msg: Any) -> Any:
-        """Run the handler until it is settled one way or the other."""
+        """Run the handler, when it is its turn, until it is settled one way or the other."""
         queue: str = self.context.get_local("handler_").queue.name
         structlog.contextvars.bind_contextvars(queue=queue, correlation_id=msg.correlation_id)
+        turns = self._rules.turns.get(queue)
+        if turns is None:
+            return await self._settle(call_next, queue, msg)
+        async with turns.turn(msg.correlation_id or ""):
+            return await self._settle(call_next, queue, msg)
+
+    async def _settle(self, call_next: Callable[[Any], Awaitable[Any]], queue: str, msg: Any) -> Any:
         while True:
             try:
                 result = await self._run(call_next, msg)

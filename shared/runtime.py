@@ -35,6 +35,7 @@ from shared.observability.health import BrokerLook, Health
 from shared.postgres import Pool, PoolStore, connection, open_pool
 from shared.settings import ServiceSettings, SettingsError
 from shared.topology import WorkQueue
+from shared.turns import FairTurns
 from shared.verdict import RetryPolicy
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("runtime")
@@ -44,13 +45,18 @@ RECONNECT_SECONDS: Final = 1.0
 
 @dataclass(frozen=True)
 class Subscription:
-    """One queue: what decodes a message of it (pure), what handles it, and how many at once."""
+    """One queue: what decodes a message of it (pure), what handles it, and how many.
+
+    `prefetch` is how many messages the broker hands over. Where `at_once` is less, so many are worked on, chosen by
+    fair turns of the correlation ids: a sync of a few devices does not stand behind all pages of a large one.
+    """
 
     queue: WorkQueue
     decode: Callable[[Any], Any]
     handler: Callable[..., Awaitable[None]]
     prefetch: int
     policy: RetryPolicy = field(default_factory=RetryPolicy)
+    at_once: int | None = None
 
 
 @dataclass
@@ -155,6 +161,7 @@ def _consumer(service: Service, amqp_url: str, wiring: Wiring, bus: Bus, pool: P
         store=PoolStore(pool),
         pause=wiring.pause,
         policies={subscription.queue.name: subscription.policy for subscription in service.subscriptions},
+        turns={one.queue.name: FairTurns(one.at_once) for one in service.subscriptions if one.at_once},
         deadline=service.deadline,
     )
     broker = RabbitBroker(

@@ -15,6 +15,7 @@ from simulator.app import create_app
 from simulator.config import CustomField, SimulatorConfig
 from simulator.protocol import DroppingProtocol
 
+_TENANT_HELP = "NAME=DEVICES: a tenant beside the first, with a key and a fleet of its own; may be repeated."
 _SET_HELP = "Any other setting as NAME=VALUE (JSON or text), e.g. --set list_method=get; may be repeated."
 
 
@@ -45,7 +46,9 @@ def _run(host: str, port: int, config: SimulatorConfig, log_level: str) -> None:
     listener = socket.create_server((host, port), backlog=512)
     url = f"http://{host}:{listener.getsockname()[1]}"
     key = app.simulation.keys.keys["first"]
-    pair = {"client_id": key.client_id, "client_secret": key.client_secret}
+    told: dict[str, object] = {"url": url, **key.pair()}
+    if app.tenants.beside:
+        told["tenants"] = {name: sim.keys.keys["first"].pair() for name, sim in app.tenants.beside.items()}
     server = _Server(
         uvicorn.Config(
             app,
@@ -63,7 +66,7 @@ def _run(host: str, port: int, config: SimulatorConfig, log_level: str) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    sys.stdout.write(json.dumps({"url": url, **pair, "portal_url": f"{url}/"}) + "\n")
+    sys.stdout.write(json.dumps({**told, "portal_url": f"{url}/"}) + "\n")
     sys.stdout.flush()
     server.run(sockets=[listener])
 
@@ -83,6 +86,7 @@ def main(
     dated_share: Annotated[float, typer.Option(help="Share of devices that start with dates.")] = 0.0,
     custom_field: Annotated[list[str] | None, typer.Option(help="NAME:TYPE; in place of the default ones.")] = None,
     no_custom_fields: Annotated[bool, typer.Option("--no-custom-fields", help="Start without definitions.")] = False,  # noqa: FBT002 - typer's way
+    tenant: Annotated[list[str] | None, typer.Option(help=_TENANT_HELP)] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help=_SET_HELP)] = None,
     log_level: Annotated[str, typer.Option(help="uvicorn's log level, on stderr.")] = "warning",
 ) -> None:
@@ -90,7 +94,7 @@ def main(
     values: dict[str, object] = {
         "devices": devices, "companies": companies, "seed": seed, "client_id": client_id,
         "client_secret": client_secret, "quota": quota, "quota_window_s": quota_window, "latency_ms": latency_ms,
-        "patch_mode": patch_mode, "dated_share": dated_share,
+        "patch_mode": patch_mode, "dated_share": dated_share, "tenants": _settings(tenant or []),
     }  # fmt: skip
     if no_custom_fields or custom_field:
         pairs = [each.rpartition(":") for each in custom_field or ()]

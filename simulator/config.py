@@ -25,7 +25,9 @@ ALL_SCOPES: tuple[str, ...] = (
 )
 """Scopes that a key may be given; the names are those of the vendor's specification."""
 
-FIXED = frozenset({"seed", "devices", "companies", "dated_share", "client_id", "client_secret", "page_cache_mb"})
+FIXED = frozenset(
+    {"seed", "devices", "companies", "dated_share", "client_id", "client_secret", "page_cache_mb", "tenants"}
+)
 """Settings that shape the fleet or the process and so cannot change while the server runs."""
 
 
@@ -50,6 +52,9 @@ class SimulatorConfig(BaseModel):
     client_id: str = Field(default="", description="First key's id; derived from the seed when empty.")
     client_secret: str = Field(default="", description="First key's secret; derived from the seed when empty.")
     page_cache_mb: int = Field(default=40, ge=0, description="Bound of the cache of rendered device pages.")
+    tenants: dict[str, int] = Field(
+        default={}, description="Tenants beside the first, name to number of devices: each its own fleet, key and quota."
+    )
 
     scopes: tuple[str, ...] = Field(default=ALL_SCOPES, description="Scopes ticked on the first key.")
     token_ttl_s: int = Field(default=3599, description="Life of a token, and its `expires_in`.")
@@ -101,6 +106,19 @@ class SimulatorConfig(BaseModel):
     warranty_member: str = Field(
         default="warrantyExpirationDate", description="Native member name of the warranty date."
     )
+
+    def beside(self, name: str) -> "SimulatorConfig":
+        """Return what a tenant beside the first holds: a fleet of its own seed, with some 50 devices a company."""
+        devices = self.tenants[name]
+        own = {
+            "seed": self.seed + 1 + list(self.tenants).index(name),
+            "devices": devices,
+            "companies": max(1, devices // 50),
+            "client_id": "",
+            "client_secret": "",
+            "tenants": {},
+        }
+        return SimulatorConfig.model_validate({**self.model_dump(), **own})
 
     def changed(self, changes: dict[str, Any]) -> "SimulatorConfig":
         """Return a copy with `changes`; raises ValueError for an unknown, fixed or wrongly typed setting."""

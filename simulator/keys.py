@@ -20,12 +20,15 @@ class Key:
     enabled: bool = True
     mints: Window = field(default_factory=lambda: Window(300.0))
 
+    def pair(self) -> dict[str, str]:
+        """Return what a client signs in with."""
+        return {"client_id": self.client_id, "client_secret": self.client_secret}
+
     def shown(self) -> dict[str, object]:
         """Return the key as the control plane shows it, secret included: it protects nothing."""
         return {
             "name": self.name,
-            "client_id": self.client_id,
-            "client_secret": self.client_secret,
+            **self.pair(),
             "scopes": list(self.scopes),
             "enabled": self.enabled,
         }

@@ -1,4 +1,4 @@
-"""`integrations add|list|show|sync|replace-credentials|enable|disable|remove|preflight`."""
+"""`integrations add|list|show|sync|replace-credentials|enable|disable|remove|preflight|two-way`."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lifecycle.command import AccountOption, add
+from lifecycle.commands.two_way import two_way
 from lifecycle.exits import ExitCode
 from lifecycle.output import Output
 
@@ -49,6 +50,7 @@ def register(app: typer.Typer) -> None:
     add(group, "disable")(disable)
     add(group, "remove")(remove)
     add(group, "preflight")(preflight)
+    add(group, "two-way")(two_way)
     app.add_typer(group, name="integrations")
 
 

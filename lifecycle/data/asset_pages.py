@@ -5,12 +5,12 @@ from typing import Any, Final
 
 from lifecycle.data import words
 from lifecycle.data.assets import Document
+from lifecycle.data.edits import LABELS
 from lifecycle.data.pages import facts
 from lifecycle.output import Output
 
 COLUMNS: Final = ("name", "type", "make and model", "serial", "company", "purchased", "warranty ends", "state", "id")
 _GIB: Final = 1024**3
-_LABELS: Final = {"purchase_date": "purchased", "warranty_expiration_date": "warranty ends"}
 
 
 def table_row(asset: Document) -> tuple[Any, ...]:
@@ -89,7 +89,7 @@ def _show_dates(out: Output, asset: Document) -> None:
     """What was outvoted and why, and what is written to which RMM."""
     dates = asset["dates"].items()
     outvoted = [
-        (_LABELS[field], _source(asset, one["source"]), one["value"], one["why"])
+        (LABELS[field], _source(asset, one["source"]), one["value"], one["why"])
         for field, date in dates
         for one in date["losers"]
     ]
@@ -99,12 +99,12 @@ def _show_dates(out: Output, asset: Document) -> None:
     for field, date in dates:
         for one in date["conflicts"]:
             theirs = one["theirs"] or "no date"
-            out.text(f"\nconflict: {_LABELS[field]} {one['ours']} by a person, {theirs} in {one['integration']}")
+            out.text(f"\nconflict: {LABELS[field]} {one['ours']} by a person, {theirs} in {one['integration']}")
             out.message(
                 f"settle it with: lifecycle assets settle {asset['asset_id']} --field {field} --take ours|theirs"
             )
     written = [
-        (_LABELS[field], one["integration"], one["status"], one["wanted"], words.ago(one["changed_at"]), one["reason"])
+        (LABELS[field], one["integration"], one["status"], one["wanted"], words.ago(one["changed_at"]), one["reason"])
         for field, date in dates
         for one in date["write_backs"]
     ]

@@ -7,6 +7,7 @@ from uuid import UUID
 from lifecycle.data.date_freshness import read_freshness
 from lifecycle.data.naming import PACKAGE
 from lifecycle.data.runs import Document, list_runs
+from lifecycle.data.two_way_state import read_two_way
 from lifecycle.data.words import ago
 from lifecycle.output import Output
 from shared.postgres import Connection, sql
@@ -43,7 +44,9 @@ async def read_integration(connection: Connection, account_id: UUID, integration
     )
     budget = await connection.fetchrow(sql(PACKAGE, "budget"), integration_id)
     assert budget is not None
-    return {**document, "requests": dict(budget), "runs": runs, "changes": [dict(row) for row in changes]}
+    two_way = await read_two_way(connection, integration_id)
+    more = {"two_way": two_way, "requests": dict(budget), "runs": runs, "changes": [dict(row) for row in changes]}
+    return {**document, **more}
 
 
 def table_row(document: Document) -> tuple[Any, ...]:

@@ -1,11 +1,13 @@
 """One thing with all that belongs to it, as a person reads it on a terminal."""
 
+import shlex
 from typing import Any
 
 from lifecycle.data import words
 from lifecycle.data.date_freshness import freshness_text
 from lifecycle.data.integrations import say_attention
 from lifecycle.data.runs import Document
+from lifecycle.data.two_way_state import pause_text, switches_text
 from lifecycle.output import Output
 
 RUN_COLUMNS = ("run", "integration", "kind", "status", "requested", "took", "devices")
@@ -50,6 +52,8 @@ def show_integration(out: Output, document: Document) -> None:
                 f"{devices['active']:,} active, {devices['missing']:,} missing, {devices['archived']:,} archived",
             ),
             ("dates", freshness_text(document["dates"]) if document["dates"] else None),
+            ("two-way", switches_text(document["two_way"])),
+            ("writing", pause_text(document["two_way"], shlex.quote(document["name"]))),
             ("last success", words.ago(document["last_success_at"])),
             ("next sync", words.ago(document["next_sync_at"])),
             ("requests", f"{requests['in_five_minutes']} in the last five minutes"),

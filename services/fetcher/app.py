@@ -150,7 +150,9 @@ def create_app(settings: FetcherSettings | None = None) -> Service:
                     settings.date_adapter,
                 ),
                 "clock": time.monotonic,
-                "probes": RmmProbes(wired.pool, events, access),
+                "probes": RmmProbes(
+                    wired.pool, events, access, by_field(settings.purchase_field, settings.warranty_field)
+                ),
             },
             pause=PausingIntegrations(wired.pool, events, "fetcher"),
             loops=(room.listen,),

@@ -78,7 +78,9 @@ class RmmDetails:
             fields=tuple(self._members.values()),
             priority=Priority.DETAIL,
         )
-        sent = {field: seen_of(detail.members[name]) for field, name in self._members.items() if name in detail.members}
+        sent: dict[DateField, Seen] = {
+            field: seen_of(detail.members[name]) for field, name in self._members.items() if name in detail.members
+        }
         return _reading(line, sent)
 
     async def _custom(self, line: Line, device: DetailDevice, ids: Mapping[DateField, FieldId]) -> Reading:
@@ -93,7 +95,8 @@ class RmmDetails:
                 await self._ids.forget(line.integration.id)
             raise
         values = {each.attribute_id: each.value for each in found}
-        return _reading(line, {field: seen_of(values.get(each.attribute_id)) for field, each in ids.items()})
+        seen: dict[DateField, Seen] = {field: seen_of(values.get(each.attribute_id)) for field, each in ids.items()}
+        return _reading(line, seen)
 
 
 def _reading(line: Line, seen: Mapping[DateField, Seen]) -> Reading:

@@ -16,4 +16,4 @@ class FetcherSettings(RmmSettings):
     details_per_turn: int = Field(
         default=10, ge=1, le=100, description="devices of one integration whose dates are read in one turn"
     )
-    fetcher_prefetch: int = Field(default=8, ge=1, le=100, description="pages that one fetcher works on at once")
+    fetcher_prefetch: int = Field(default=24, ge=1, le=100, description="pages that one fetcher works on at once")

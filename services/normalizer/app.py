@@ -18,7 +18,8 @@ from shared.verdict import RetryPolicy
 class NormalizerSettings(ServiceSettings):
     """What the normalizer needs beyond every service."""
 
-    normalizer_prefetch: int = Field(default=4, ge=1, le=100, description="chunks that one normalizer takes at once")
+    normalizer_prefetch: int = Field(default=16, ge=1, le=100, description="chunks that one normalizer takes ahead")
+    normalizer_at_once: int = Field(default=2, ge=1, le=100, description="chunks that one normalizer works on at once")
 
 
 class BusPages:
@@ -41,7 +42,14 @@ def create_app(settings: NormalizerSettings | None = None) -> Service:
     """The normalizer, not yet running."""
     settings = settings or load(NormalizerSettings)
     policy = RetryPolicy(settings.max_attempts, settings.max_age)
-    subscription = Subscription(topology.NORMALIZER_PAGES, decode_page, normalize, settings.normalizer_prefetch, policy)
+    subscription = Subscription(
+        topology.NORMALIZER_PAGES,
+        decode_page,
+        normalize,
+        prefetch=settings.normalizer_prefetch,
+        policy=policy,
+        at_once=settings.normalizer_at_once,
+    )
 
     async def wire(wired: Wired) -> Wiring:
         return Wiring(

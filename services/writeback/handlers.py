@@ -28,8 +28,8 @@ class Pushes(Protocol):
     async def settle(self, work: DeviceWork, written: ToWrite, look: Look) -> None:
         """Settle a write by the look after it."""
 
-    async def settle_trouble(self, work: DeviceWork, trouble: Trouble) -> None:
-        """Settle a look or a write that did not come about."""
+    async def settle_trouble(self, work: DeviceWork, trouble: Trouble, sent: ToWrite | None = None) -> None:
+        """Settle a look or a write that did not come about; `sent` is what the RMM may have got nevertheless."""
 
     async def release(self, rest: Sequence[DeviceWork], trouble: Trouble | None) -> None:
         """Give claims back untried."""
@@ -91,15 +91,15 @@ async def _push_device(work: DeviceWork, pushes: Pushes, rmm: Rmm) -> Trouble | 
         if trouble is None:
             break
         if trouble.kind != "other_way":
-            return await _troubled(work, trouble, pushes)
+            return await _troubled(work, trouble, pushes, to_write)
         work = work.falling_back()
     after = await rmm.look(work, to_write)
     if isinstance(after, Trouble):
-        return await _troubled(work, after, pushes)
+        return await _troubled(work, after, pushes, to_write)
     await pushes.settle(work, to_write, after)
     return None
 
 
-async def _troubled(work: DeviceWork, trouble: Trouble, pushes: Pushes) -> Trouble:
-    await pushes.settle_trouble(work, trouble)
+async def _troubled(work: DeviceWork, trouble: Trouble, pushes: Pushes, sent: ToWrite | None = None) -> Trouble:
+    await pushes.settle_trouble(work, trouble, sent)
     return trouble

@@ -57,9 +57,9 @@ class PostgresPushes:
         """Settle a write by what was read after it."""
         await self._within(lambda conn: self._settling.settle(conn, work, written, look))
 
-    async def settle_trouble(self, work: DeviceWork, trouble: Trouble) -> None:
-        """Settle a look or a write that did not come about."""
-        await self._within(lambda conn: self._settling.settle_trouble(conn, work, trouble))
+    async def settle_trouble(self, work: DeviceWork, trouble: Trouble, sent: ToWrite | None = None) -> None:
+        """Settle a look or a write that did not come about; `sent` is what the RMM may have got nevertheless."""
+        await self._within(lambda conn: self._settling.settle_trouble(conn, work, trouble, sent))
 
     async def release(self, rest: Sequence[DeviceWork], trouble: Trouble | None) -> None:
         """Give claims back untried, to be taken after the wait that the trouble asks for."""

@@ -24,6 +24,8 @@ _NO_SUCH_PATCH: Final = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED, 415, 422}
 )
 
+_RAN_OUT: Final = Trouble("retry", "claim_ran_out", "the claim ran out before the write", "nothing; it is tried again")
+
 
 @dataclass(frozen=True)
 class Names:
@@ -56,10 +58,11 @@ class RmmDates:
 
     async def write(self, work: DeviceWork, values: ToWrite) -> Trouble | None:
         """Write all the values in one request. None: the RMM took it, which does not say that it kept it."""
-        if time.monotonic() > values.until:
-            return Trouble("retry", "claim_ran_out", "the claim ran out before the write", "nothing; it is tried again")
         try:
             async with self._access.line(work.integration_id) as line:
+                # After the sign-in, which may have taken its time: nothing but the request is left.
+                if time.monotonic() > values.until:
+                    return _RAN_OUT
                 if work.way == "patch":
                     await self._patch(line.client, work, values)
                 else:

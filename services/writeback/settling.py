@@ -11,7 +11,16 @@ from typing import Final
 
 import asyncpg
 
-from services.writeback.steps import SQL, Step, is_ours, open_step, policy_of, tell_step_edits, wake_for_more
+from services.writeback.steps import (
+    SQL,
+    Step,
+    disturb_lost,
+    is_ours,
+    open_step,
+    policy_of,
+    tell_step_edits,
+    wake_for_more,
+)
 from services.writeback.turns import CONFLICT_TRIES, DeviceWork, Look, ToWrite, Trouble
 from shared import outbox
 from shared.date_ledger.wishes import tell_edits
@@ -90,11 +99,13 @@ class Settling:
         return to_write, step.pending
 
     async def _is_to_write(self, step: Step, field: DateField, row: asyncpg.Record, look: Look) -> bool:
-        seen, state = look.seen[field], step.state(field)
+        seen = look.seen[field]
         if row["status"] not in {"waiting", "writing"}:
             await step.hear(field, seen, look.observed_seq)
             await step.moved_on(field)
             return False
+        await step.recognise(field, seen, look.observed_seq)
+        state = step.state(field)
         plan = plan_field(row["wanted"], seen, state)
         if plan == "already":
             await self._already(step, field, row, look)
@@ -114,10 +125,13 @@ class Settling:
         state, wanted = step.state(field), Known(row["wanted"])
         if wanted in {state.writing, state.written}:
             on_its_way = state.writing == wanted
+            # Looked at once more, for a late write might have come over it: it did not, and all is told.
+            told = not on_its_way and row["edit_status"] in {"written", "unchanged"}
             await step.keep(field, confirm(wanted.value, look.observed_seq, state))
             await is_ours(step, field)
-            await step.finish(field, "written" if on_its_way else "unchanged")
-            await step.tell(field, state.before, written=on_its_way)
+            await step.finish(field, row["edit_status"] if told else "written" if on_its_way else "unchanged")
+            if not told:
+                await step.tell(field, state.before, written=on_its_way)
             return
         await step.keep(field, give_up(state))
         await step.hear(field, look.seen[field], look.observed_seq)
@@ -158,12 +172,9 @@ class Settling:
         step = await open_step(conn, work)
         if step is None:
             return None, []
-        for field, value in written.values.items():
-            row = step.rows.get(field)
-            if row is None:
-                place = (work.integration_id, work.device_id, field)
-                await conn.execute(sql(SQL, "disturbed"), *place)
-                continue
+        await disturb_lost(step, written)
+        for field in sorted(written.values.keys() & step.rows.keys()):
+            row, value = step.rows[field], written.values[field]
             verdict = judge_read_back(value, written.before[field], look.seen.get(field, written.before[field]))
             if verdict == "not_kept":
                 await self._not_kept(step, field, row)
@@ -198,12 +209,16 @@ class Settling:
         await step.finish(field, "failed", _NOT_KEPT)
 
     async def settle_trouble(
-        self, conn: Connection, work: DeviceWork, trouble: Trouble
+        self, conn: Connection, work: DeviceWork, trouble: Trouble, sent: ToWrite | None = None
     ) -> tuple[None, list[outbox.Pending]]:
-        """Settle a step that did not come about: later, never, or when the pause is over."""
+        """Settle a step that did not come about: later, never, or when the pause is over.
+
+        `sent` may be in the RMM or not; where the claim has gone to somebody else, their work is looked at again.
+        """
         step = await open_step(conn, work)
         if step is None:
             return None, []
+        await disturb_lost(step, sent)
         if await _is_outdated(conn, work, trouble):
             # What was said of a key that was replaced meanwhile holds nothing back: its successor may.
             trouble = replace(trouble, kind="retry")

@@ -9,8 +9,9 @@ import asyncpg
 
 from services.writeback.edits import SOURCE
 from services.writeback.telling import failed_event, written_event
-from services.writeback.turns import DeviceWork
+from services.writeback.turns import DeviceWork, ToWrite
 from shared import outbox
+from shared.date_ledger.late_writes import push_again, recognise
 from shared.date_ledger.remote import Pulled, keep_state, take_in
 from shared.date_ledger.states import state_of
 from shared.date_ledger.values import Asset, lock_asset, store_values
@@ -34,15 +35,25 @@ class Step:
     asset: Asset
     rows: Mapping[DateField, asyncpg.Record]
     pending: list[outbox.Pending]
+    known: dict[DateField, RemoteState]
 
     def state(self, field: DateField) -> RemoteState:
         """What is known of a field in the RMM; a write that the tenant has no method for was none."""
-        state = state_of(self.rows[field])
+        state = self.known.get(field) or state_of(self.rows[field])
         return give_up(state) if self.work.fell_back else state
 
     async def keep(self, field: DateField, state: RemoteState) -> None:
         """Keep what is known of a field in the RMM."""
+        self.known[field] = state
         await keep_state(self.conn, self.asset, self.work.integration_id, self.work.device_id, field, state)
+
+    async def recognise(self, field: DateField, seen: Seen, observed_seq: int) -> None:
+        """Take an older date of ours, which was written late, for what it is."""
+        if seen.readable:
+            place = (self.work.integration_id, self.work.device_id, field)
+            late = await recognise(self.conn, self.asset, place, (seen.value, observed_seq), self.state(field))
+            if late is not None:
+                await self.keep(field, late)
 
     async def hear(self, field: DateField, seen: Seen, observed_seq: int) -> None:
         """Let the integration have its say with what was read."""
@@ -103,7 +114,7 @@ async def open_step(conn: Connection, work: DeviceWork) -> Step | None:
         list(work.leases),
         list(work.leases.values()),
     )
-    return Step(conn, work, asset, {row["field"]: row for row in rows}, [])
+    return Step(conn, work, asset, {row["field"]: row for row in rows}, [], {})
 
 
 async def is_ours(step: Step, field: DateField) -> None:
@@ -129,6 +140,13 @@ async def is_ours(step: Step, field: DateField) -> None:
         due = await wish_for(conn, fresh, field, counts, edit_id)
         await tell_edits(conn, [edit_id])
         step.pending += await wake(conn, due, source=SOURCE)
+
+
+async def disturb_lost(step: Step, sent: ToWrite | None) -> None:
+    """Where somebody else holds the claim by now, what we sent may have come after theirs: it is looked at again."""
+    for field in sent.values if sent else ():
+        if field not in step.rows:
+            await push_again(step.conn, step.work.integration_id, step.work.device_id, field)
 
 
 async def policy_of(step: Step) -> str:

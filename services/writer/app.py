@@ -18,7 +18,8 @@ from shared.verdict import RetryPolicy
 class WriterSettings(ServiceSettings):
     """What the writer needs beyond every service."""
 
-    writer_prefetch: int = Field(default=3, ge=1, le=50, description="chunks that one writer writes at once")
+    writer_prefetch: int = Field(default=16, ge=1, le=100, description="chunks that one writer takes ahead")
+    writer_at_once: int = Field(default=3, ge=1, le=50, description="chunks that one writer writes at once")
 
 
 def decode_page(message: Any) -> Bulk[AssetPageNormalized]:
@@ -30,7 +31,14 @@ def create_app(settings: WriterSettings | None = None) -> Service:
     """The writer, not yet running."""
     settings = settings or load(WriterSettings)
     policy = RetryPolicy(settings.max_attempts, settings.max_age)
-    subscription = Subscription(topology.WRITER_PAGES, decode_page, write_page, settings.writer_prefetch, policy)
+    subscription = Subscription(
+        topology.WRITER_PAGES,
+        decode_page,
+        write_page,
+        prefetch=settings.writer_prefetch,
+        policy=policy,
+        at_once=settings.writer_at_once,
+    )
 
     async def wire(wired: Wired) -> Wiring:
         events = Outbox(wired.pool, wired.bus)
@@ -39,4 +47,4 @@ def create_app(settings: WriterSettings | None = None) -> Service:
             pause=PausingIntegrations(wired.pool, events, "writer"),
         )
 
-    return Service("writer", settings, [subscription], wire, pool_size=settings.writer_prefetch + 2)
+    return Service("writer", settings, [subscription], wire, pool_size=settings.writer_at_once + 2)

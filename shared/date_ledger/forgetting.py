@@ -1,10 +1,14 @@
 """A removed integration: what it said and what was to be written to it goes; manual dates and the ledger stay."""
 
+from typing import Final
 from uuid import UUID
 
-from shared.date_ledger.values import lock_asset, store_values
+from shared.date_ledger.values import asset_of, store_values_of
 from shared.dates.sources import integration_source
 from shared.postgres import Connection, sql
+
+BATCH: Final = 5_000
+"""Assets whose values are computed anew at once: what they said is held in memory meanwhile."""
 
 
 async def forget_integration(conn: Connection, integration_id: UUID) -> None:
@@ -13,9 +17,6 @@ async def forget_integration(conn: Connection, integration_id: UUID) -> None:
     Edits that were waiting for it end as recorded. Twice is nothing.
     """
     await conn.execute(sql(__package__, "end_pushes"), integration_id)
-    gone = await conn.fetch(
-        "delete from date_observations where source = $1 returning asset_id", integration_source(integration_id)
-    )
     for statement in (
         "delete from two_way where integration_id = $1",
         "delete from date_settings where integration_id = $1",
@@ -24,13 +25,21 @@ async def forget_integration(conn: Connection, integration_id: UUID) -> None:
         "delete from date_conflicts where integration_id = $1",
     ):
         await conn.execute(statement, integration_id)
+    while await _forget_some(conn, integration_source(integration_id)):
+        pass
+
+
+async def _forget_some(conn: Connection, source: str) -> bool:
+    """Forget what the source said of some assets; False where it has said nothing (more)."""
+    rows = await conn.fetch(sql(__package__, "forget_next"), source, BATCH)
     # An asset that went with the integration takes every other word about it along.
+    gone = [row["asset_id"] for row in rows if row["id"] is None]
+    there = [asset_of(row) for row in rows if row["id"] is not None]
+    await conn.execute("delete from date_observations where asset_id = any($1::uuid[])", gone)
     await conn.execute(
-        "delete from date_observations o where o.asset_id = any($1::uuid[])"
-        " and not exists (select from assets a where a.id = o.asset_id)",
-        [row["asset_id"] for row in gone],
+        "delete from date_observations where asset_id = any($1::uuid[]) and source = $2",
+        [asset.id for asset in there],
+        source,
     )
-    for asset_id in sorted({row["asset_id"] for row in gone}):
-        asset = await lock_asset(conn, asset_id)
-        if asset is not None:
-            await store_values(conn, asset)
+    await store_values_of(conn, there)
+    return bool(rows)

@@ -14,8 +14,10 @@ import asyncpg
 from shared import outbox
 from shared.date_ledger import values
 from shared.date_ledger.edits import NewEdit, record
+from shared.date_ledger.late_writes import push_again, recognise
 from shared.date_ledger.states import state_of, to_columns
 from shared.date_ledger.values import Asset, lock_asset
+from shared.date_ledger.wishes import wake
 from shared.dates.calendar import DateField
 from shared.dates.echo import RemoteState, Verdict, after_pull, judge_pulled
 from shared.dates.sanity import refuse_value
@@ -83,6 +85,12 @@ async def take_in(
     if row is None:
         return []
     state = state_of(row)
+    place = (integration_id, pulled.device_id, pulled.field)
+    late = await recognise(conn, asset, place, (pulled.value, pulled.observed_seq), state)
+    if late is not None:
+        await keep_state(conn, asset, *place, late)
+        await push_again(conn, *place)
+        return await wake(conn, {integration_id}, source=source)
     verdict = judge_pulled(pulled.value, pulled.observed_seq, state)
     after = after_pull(pulled.value, pulled.observed_seq, state)
     if after != state:

@@ -1,12 +1,15 @@
 """The value of an asset's dates: read under its lock, computed by the rule, stored where it changed."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from shared.dates.calendar import FIELDS, DateField
+import asyncpg
+
+from shared.dates.calendar import FIELDS, PURCHASE, WARRANTY, DateField
 from shared.dates.replaying import Surroundings, surroundings
 from shared.dates.resolving import Observation, Resolution, resolve
 from shared.dates.sources import is_integration
@@ -20,6 +23,10 @@ _LOCK: Final = """
 _OBSERVED: Final = """
     select field, source, value, excluded_at is not null as excluded, chosen_at is not null as chosen
     from date_observations where asset_id = $1
+"""
+_OBSERVED_OF_MANY: Final = """
+    select asset_id, field, source, value, excluded_at is not null as excluded, chosen_at is not null as chosen
+    from date_observations where asset_id = any($1::uuid[])
 """
 
 
@@ -37,8 +44,11 @@ class Asset:
 async def lock_asset(conn: Connection, asset_id: UUID) -> Asset | None:
     """Lock an asset against every other change of its dates; None where there is none (any more)."""
     row = await conn.fetchrow(_LOCK, asset_id)
-    if row is None:
-        return None
+    return asset_of(row) if row else None
+
+
+def asset_of(row: asyncpg.Record) -> Asset:
+    """The asset in a row with its id, account, type, version, and value and origin of both fields."""
     stored: dict[DateField, tuple[date | None, str | None]] = {
         field: (row[field], row[f"{field}_origin"]) for field in FIELDS
     }
@@ -49,10 +59,12 @@ async def observations(conn: Connection, asset_id: UUID) -> dict[DateField, list
     """What each source says of each field."""
     found: dict[DateField, list[Observation]] = {field: [] for field in FIELDS}
     for row in await conn.fetch(_OBSERVED, asset_id):
-        found[row["field"]].append(
-            Observation(row["source"], row["value"], excluded=row["excluded"], chosen=row["chosen"])
-        )
+        found[row["field"]].append(_observation(row))
     return found
+
+
+def _observation(row: asyncpg.Record) -> Observation:
+    return Observation(row["source"], row["value"], excluded=row["excluded"], chosen=row["chosen"])
 
 
 async def store_values(conn: Connection, asset: Asset) -> dict[DateField, Resolution]:
@@ -63,6 +75,21 @@ async def store_values(conn: Connection, asset: Asset) -> dict[DateField, Resolu
         arguments = [part for field in FIELDS for part in (resolved[field].value, resolved[field].origin)]
         await conn.execute(sql(__package__, "store_values"), asset.id, *arguments)
     return resolved
+
+
+async def store_values_of(conn: Connection, assets: Sequence[Asset]) -> None:
+    """Like `store_values` for many locked assets: two statements, however many they are."""
+    said: dict[tuple[UUID, DateField], list[Observation]] = defaultdict(list)
+    for row in await conn.fetch(_OBSERVED_OF_MANY, [asset.id for asset in assets]):
+        said[row["asset_id"], row["field"]].append(_observation(row))
+    changed: list[tuple[UUID, date | None, str | None, date | None, str | None]] = []
+    for asset in assets:
+        purchase, warranty = (resolve(field, said[asset.id, field]) for field in (PURCHASE, WARRANTY))
+        now = {PURCHASE: (purchase.value, purchase.origin), WARRANTY: (warranty.value, warranty.origin)}
+        if now != asset.stored:
+            changed.append((asset.id, *now[PURCHASE], *now[WARRANTY]))
+    if changed:
+        await conn.execute(sql(__package__, "store_many"), *map(list, zip(*changed, strict=True)))
 
 
 def around(said: Mapping[DateField, list[Observation]]) -> Surroundings:

@@ -70,7 +70,7 @@ async def definitions(session: Session) -> list[FieldDefinition]:
     quirks = session.quirks
     for entity in (quirks.definition_entity, _OTHER_ENTITY[quirks.definition_entity]):
         call = Call(purpose, "GET", path(*_DEFINITIONS), (("entityType", entity),), priority=Priority.DETAIL)
-        answer = await session.send(call)
+        answer = await session.send(call, ScopeSet.DATES)
         if answer.status == HTTPStatus.BAD_REQUEST and entity == quirks.definition_entity:
             continue
         if not answer.ok:
@@ -128,7 +128,7 @@ async def values(
     calls = tuple(
         Call(purpose, "GET", _values_path(version, device_id), query, priority=priority) for version in versions
     )
-    place, answer = await session.first_that_exists(calls)
+    place, answer = await session.first_that_exists(calls, ScopeSet.DATES)
     if not answer.ok:
         raise _values_error(answer, purpose)
     if versions[place] != quirks.values_version or not quirks.values_known:

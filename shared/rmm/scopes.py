@@ -3,13 +3,25 @@
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["DEFINE_SCOPES", "READ_SCOPES", "WRITE_SCOPES", "ScopeSet", "missing_scopes", "scopes_of"]
+from shared.errors import Pauses
+
+__all__ = [
+    "DATE_SCOPES",
+    "DEFINE_SCOPES",
+    "READ_SCOPES",
+    "WRITE_SCOPES",
+    "ScopeSet",
+    "missing_scopes",
+    "pauses_of",
+    "scopes_of",
+]
 
 
 class ScopeSet(StrEnum):
     """A set of scopes with one shared token for each integration; the value is its stable name in tables."""
 
     READ = "read"
+    DATES = "dates"
     WRITE = "write"
     DEFINE = "define"
 
@@ -19,6 +31,10 @@ READ_SCOPES: Final = (
     "platform.sites.read",
     "platform.devices.read",
     "platform.asset.read",
+)
+
+# Apart from the others: the vendor refuses a sign-in with one scope that a key lacks, and lists need none of these.
+DATE_SCOPES: Final = (
     "platform.custom_fields_definitions.read",
     "platform.custom_fields_values.read",
 )
@@ -29,12 +45,28 @@ WRITE_SCOPES: Final = ("platform.custom_fields_values.write", "platform.devices.
 # Asked for only where we are configured to create the two fields; an ordinary key lacks it.
 DEFINE_SCOPES: Final = ("platform.custom_fields_definitions.write",)
 
-_SETS: Final = {ScopeSet.READ: READ_SCOPES, ScopeSet.WRITE: WRITE_SCOPES, ScopeSet.DEFINE: DEFINE_SCOPES}
+_SETS: Final = {
+    ScopeSet.READ: READ_SCOPES,
+    ScopeSet.DATES: DATE_SCOPES,
+    ScopeSet.WRITE: WRITE_SCOPES,
+    ScopeSet.DEFINE: DEFINE_SCOPES,
+}
+_PAUSES: Final[dict[ScopeSet, Pauses]] = {
+    ScopeSet.READ: "integration",
+    ScopeSet.DATES: "dates",
+    ScopeSet.WRITE: "writing",
+    ScopeSet.DEFINE: "writing",
+}
 
 
 def scopes_of(scope_set: ScopeSet) -> tuple[str, ...]:
     """Give the scope words of a set, in the order in which they are asked for."""
     return _SETS[scope_set]
+
+
+def pauses_of(scope_set: ScopeSet) -> Pauses:
+    """Tell what stops where a key lacks a scope of the set; what needs only the other sets goes on."""
+    return _PAUSES[scope_set]
 
 
 def missing_scopes(asked: tuple[str, ...], granted: str) -> tuple[str, ...]:

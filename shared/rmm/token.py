@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 from pydantic import SecretStr
 
-from shared.errors import CredentialsRejected, PipelineError, RmmAnswerUnreadable, ScopeMissing
+from shared.errors import CredentialsRejected, Pauses, PipelineError, RmmAnswerUnreadable, ScopeMissing
 from shared.rmm.connection import Answer, Call, Connection
 from shared.rmm.rates import Priority
 from shared.rmm.refusals import Purpose, error_from_response
@@ -70,9 +70,12 @@ async def mint(
     client_secret: SecretStr,
     scopes: tuple[str, ...],
     integration_id: UUID,
+    pauses: Pauses = "integration",
     priority: Priority = Priority.WRITE,
 ) -> MintedToken:
     """Sign in once: JSON, not a form. Takes one request from the budget; never repeats.
+
+    `pauses` is what stops where the key lacks one of the scopes.
 
     Raises CredentialsRejected (400, 401, 403: the vendor's clients treat them alike), ScopeMissing (`invalid_scope`,
     naming the scopes where the vendor does), Locked (423), RateLimited, and what an exchange raises.
@@ -84,7 +87,7 @@ async def mint(
         "scope": " ".join(scopes),
     }
     call = Call(
-        purpose=Purpose("sign_in", integration_id),
+        purpose=Purpose("sign_in", integration_id, pauses=pauses),
         method="POST",
         path=_PATH,
         body=msgspec.json.encode(body),
@@ -107,7 +110,10 @@ def _refusal(answer: Answer, wording: Wording, purpose: Purpose, scopes: tuple[s
         if missing or wording.names("invalid_scope", "invalid scope"):
             named = ", ".join(missing) or f"one or more of {', '.join(scopes)}"
             return ScopeMissing(
-                f"the key lacks {named}: {said}", integration_id=purpose.integration_id, missing=missing
+                f"the key lacks {named}: {said}",
+                integration_id=purpose.integration_id,
+                missing=missing,
+                pauses=purpose.pauses,
             )
         message = f"the rmm rejects the key with {answer.status}: {said}: {wording}"
         return CredentialsRejected(message, integration_id=purpose.integration_id)

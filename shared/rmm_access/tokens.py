@@ -16,7 +16,7 @@ from shared.integrations.reading import Integration
 from shared.postgres import Connection as StoreConnection
 from shared.postgres import Pool, connection, transaction
 from shared.rmm.connection import Connection
-from shared.rmm.scopes import ScopeSet, scopes_of
+from shared.rmm.scopes import ScopeSet, pauses_of, scopes_of
 from shared.rmm.token import MintedToken, mint
 from shared.secrets import PrivateKeyRing, SealInfo
 
@@ -131,6 +131,7 @@ class PostgresTokens:
             client_secret=SecretStr(secret.get_secret_value()),
             scopes=scopes_of(scope_set),
             integration_id=self._integration.id,
+            pauses=pauses_of(scope_set),
         )
 
     def _info(self, field: str) -> SealInfo:

@@ -162,6 +162,7 @@ async def test_a_device_whose_reader_dies_each_time_goes_to_the_back_of_the_line
     s = await sweep(count=4)
     await s.fill()
     turn = DetailTurn(s.integration_id, 0)
+    claimed: set[str] = set()
     for _ in range(3):
         claimed = {device.device_id for device in await s.details.claim(turn)}
         assert len(claimed) == 3
@@ -285,6 +286,17 @@ async def test_the_line_is_who_was_asked_for_then_edits_then_never_read_then_lon
     claimed = [device.device_id for device in [*await s.details.claim(turn), *await s.details.claim(turn)]]
     never = sorted([s.devices[4], s.devices[5]])
     assert claimed == [s.devices[3], s.devices[1], *never, s.devices[2]], "device 0 is fresh"
+
+
+async def test_a_sync_of_one_device_reads_its_dates_too(sweep: MakeSweep, in_process: MakeLoopPipeline) -> None:
+    s = await sweep()
+    await s.person(2, purchase_date="2024-02-29")
+    # The sweep is off but for who is asked for.
+    await in_process(s.stage, s.rmm, "fetcher", "normalizer", "writer", "scheduler")
+    run = await s.desk.ended((await s.desk.sync(s.integration_id, kind="device", target=s.devices[2])).run_id)
+    assert run["status"] == "succeeded"
+    await s.read(1)
+    assert await s.said() == {s.devices[2]: "2024-02-29"}
 
 
 async def test_the_sweep_stands_aside_while_a_list_is_read(sweep: MakeSweep) -> None:

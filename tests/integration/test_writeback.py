@@ -56,9 +56,9 @@ class World:
     def author(self) -> Author:
         return Author(self.stage.account_id, "tester", "test")
 
-    async def start(self, replicas: int = 1, **changed: Any) -> list["Running"]:
-        """Start write-back in this loop."""
-        values = {
+    def values(self, **changed: Any) -> dict[str, Any]:
+        """The settings of write-back here."""
+        return {
             "amqp_url": self.stage.amqp_url,
             "database_url": self.stage.database_url,
             "rmm_base_url": self.rmm.url,
@@ -71,6 +71,10 @@ class World:
             **self.settings,
             **changed,
         }
+
+    async def start(self, replicas: int = 1, **changed: Any) -> list["Running"]:
+        """Start write-back in this loop."""
+        values = self.values(**changed)
         made = [Running(create_app(WritebackSettings(**values))) for _ in range(replicas)]
         for running in made:
             self.stack.push_async_callback(running.stop)

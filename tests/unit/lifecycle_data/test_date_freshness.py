@@ -30,7 +30,7 @@ NOTHING = {"reason": None, "next_action": None}
                 "reason": "no right",
                 "next_action": "get it",
             },
-            "dates of 0 % of devices read within 1 h; not going on: no right; ask",
+            "dates of 0 % of devices read within 1 h; not going on: no right; get it",
         ),
     ],
 )

@@ -93,10 +93,10 @@ async def test_an_empty_rejection_is_one_too(status: int) -> None:
 
 
 async def test_scopes_that_the_key_lacks_are_named_where_the_vendor_names_them() -> None:
-    words = "scope platform.asset.read, platform.custom_fields_values.read. not allowed"
+    words = "scope platform.asset.read, platform.devices.read. not allowed"
     error = await failure(httpx.Response(400, json={"error": "invalid_scope", "error_description": words}))
     assert isinstance(error, ScopeMissing)
-    assert error.missing == ("platform.asset.read", "platform.custom_fields_values.read")
+    assert error.missing == ("platform.devices.read", "platform.asset.read")
 
 
 async def test_a_missing_scope_without_a_name_lists_what_was_asked_for() -> None:
@@ -195,7 +195,7 @@ async def test_writes_use_the_token_of_the_write_scopes() -> None:
     world = World([httpx.Response(204), ok([])])
     await world.client.put_custom_fields("e", [("a", "1")])
     await world.client.custom_field_values("e", priority=Priority.WRITE)
-    assert [scope_set for scope_set, _ in world.tokens.asked] == [ScopeSet.WRITE, ScopeSet.READ]
+    assert [scope_set for scope_set, _ in world.tokens.asked] == [ScopeSet.WRITE, ScopeSet.DATES]
     assert world.budget.taken == [Priority.WRITE, Priority.WRITE]
 
 

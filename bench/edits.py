@@ -1,0 +1,355 @@
+"""How long an edit takes to be confirmed in the RMM, and what many edits at once cost: `python -m bench.edits`."""
+
+import argparse
+import asyncio
+import json
+import signal
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from bench.lock import only_one
+from bench.machine import describe
+from bench.rounds import UNLIMITED, tell
+from bench.stack import Rmm, Servers, Services
+from bench.tenant import Store, open_store
+from lifecycle.exits import Failure
+from lifecycle.stack.layout import project_root
+from shared.audit import Author
+from shared.date_ledger.switches import switch_two_way
+from shared.dates.calendar import FIELDS, PURCHASE, WARRANTY
+from shared.events import DateEdited, new_event
+from shared.events.dates import AssetById
+from shared.integrations.status import cancel_run
+from shared.outbox import Outbox, add
+from shared.postgres import transaction
+
+RESULTS = Path(__file__).resolve().parent / "results"
+LATENCY_MS = 50
+_FIRST_DAY = date(2001, 1, 1)
+# Enough for the burst's three requests a device, and few enough that a wasted one in ten would show as a 429.
+BURST_BUDGET = 18_000
+BURST_DEVICES, BURST_EDITS = 5_000, 10_000
+_UNFINISHED = "select count(*) from date_edits where status in ('recorded', 'waiting', 'writing', 'held')"
+_DEVICES = """
+    select asset_id, device_id from devices d
+    where integration_id = $1 and not exists (
+        select from devices o where o.asset_id = d.asset_id and o.device_id <> d.device_id
+    )
+    order by device_id limit $2
+"""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Seconds from the publishing of an edit to its confirmation, by edit; and the requests that each took."""
+
+    name: str
+    seconds: tuple[float, ...]
+    requests_per_edit: float
+
+    @property
+    def p99(self) -> float:
+        """The 99th percentile."""
+        return statistics.quantiles(self.seconds, n=100, method="inclusive")[98]
+
+
+@dataclass(frozen=True)
+class Burst:
+    """What many edits at once came to."""
+
+    edits: int
+    devices: int
+    publish_seconds: float
+    seconds: float
+    not_newest: int
+    wasted: int
+    double: int
+    requests_per_device: float
+    refused: int
+
+
+async def latencies(servers: Servers, *, edits: int, pause: float, beside: int) -> list[Latency]:
+    """Single edits, at a steady pace: in an idle system, and while another tenant's fleet of this size is loaded."""
+    rmm = await servers.start_rmm(
+        *("--devices", beside, "--companies", 40, "--seed", 7, "--quota", 0, "--latency-ms", LATENCY_MS)
+    )
+    url = await servers.fresh_database("edits_latency")
+    found: list[Latency] = []
+    async with Services(servers, url, rmm, settings=UNLIMITED) as services, open_store(servers, url) as store:
+        await services.ready()
+        editor = await Editor.of(store, rmm, devices=300)
+        await editor.edit_each(10, pause, PURCHASE)  # the way of writing is found out once
+        found.append(await editor.measured("idle", edits, pause))
+        other = await store.in_another_account()
+        _, run_id = await other.add("large", rmm)
+        await _pages(store, run_id, 5)
+        found.append(await editor.measured(f"beside a load of {beside:,}", edits, pause))
+        running = await store.pool.fetchval("select status from sync_runs where id = $1", run_id)
+        if running != "running":
+            tell(f"the load beside it ended before the edits did ({running}): take a larger fleet")
+        found.append(await editor.both_dates(edits // 5, pause))
+    await servers.stop_rmm(rmm)
+    return found
+
+
+async def burst(servers: Servers) -> Burst:
+    """Two edits of each of 5,000 devices, as fast as they can be published, under a budget."""
+    rmm = await servers.start_rmm(
+        *("--devices", BURST_DEVICES * 6 // 5, "--companies", 8, "--seed", 7, "--quota", BURST_BUDGET)
+    )
+    url = await servers.fresh_database("edits_burst")
+    settings = {"rmm_budget": BURST_BUDGET}
+    async with Services(servers, url, rmm, settings=settings) as services, open_store(servers, url) as store:
+        await services.ready()
+        editor = await Editor.of(store, rmm, devices=BURST_DEVICES)
+        found = await editor.burst(BURST_EDITS // BURST_DEVICES)
+    await servers.stop_rmm(rmm)
+    return found
+
+
+class Editor:
+    """Edits dates of one integration, one device after another, and looks at what came of it."""
+
+    def __init__(self, store: Store, rmm: Rmm, account_id: UUID, devices: Sequence[tuple[UUID, str]]) -> None:
+        self._store = store
+        self._rmm = rmm
+        self._account_id = account_id
+        self._devices = devices
+        self._count = 0
+
+    @classmethod
+    async def of(cls, store: Store, rmm: Rmm, *, devices: int) -> "Editor":
+        """Add an integration, wait for so many of its devices, end its sync, and turn two-way on."""
+        integration_id, run_id = await store.add("edited", rmm)
+        account_id: UUID = await store.pool.fetchval(
+            "select account_id from integrations where id = $1", integration_id
+        )
+        rows: list[Any] = []
+        async with asyncio.timeout(300):
+            while len(rows) < devices:
+                status = await store.pool.fetchval("select status from sync_runs where id = $1", run_id)
+                rows = await store.pool.fetch(_DEVICES, integration_id, devices)
+                if status not in {"queued", "running"} and len(rows) < devices:
+                    raise Failure(f"the fleet has only {len(rows)} devices with an asset of their own", "take a larger")
+                await asyncio.sleep(0.2)
+        author = Author(account_id, "bench", "bench")
+        async with transaction(store.pool) as conn:
+            why = {"reason_code": "bench", "reason": "the devices are there", "next_action": "nothing"}
+            await cancel_run(conn, integration_id, account_id, **why, source="bench")
+            for field in FIELDS:
+                await switch_two_way(conn, author, integration_id, field, enabled=True)
+        return cls(store, rmm, account_id, [(row["asset_id"], row["device_id"]) for row in rows])
+
+    async def measured(self, name: str, edits: int, pause: float) -> Latency:
+        """Edit so many devices, `pause` seconds apart, and wait for the last."""
+        tell(f"{edits} edits, {name}")
+        before = await self._written_requests()
+        began = await self.edit_each(edits, pause, PURCHASE)
+        requests = await self._written_requests() - before
+        return Latency(name, await self._seconds(began), requests / edits)
+
+    async def both_dates(self, devices: int, pause: float) -> Latency:
+        """Both dates of a device in one go: the requests are those of a device."""
+        tell(f"both dates of {devices} devices")
+        before = await self._written_requests()
+        began = await self.edit_each(devices, pause, PURCHASE, WARRANTY)
+        requests = await self._written_requests() - before
+        return Latency("both dates of a device", await self._seconds(began), requests / devices)
+
+    async def edit_each(self, count: int, pause: float, *fields: Any) -> datetime:
+        """Edit so many devices one after another, and return when all is done; with the moment of the first."""
+        began = datetime.now(UTC)
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        for number in range(count):
+            await asyncio.sleep(max(0.0, start + number * pause - loop.time()))
+            await self._publish([(number % len(self._devices), field) for field in fields])
+        await self._done()
+        return began
+
+    async def burst(self, times: int) -> Burst:
+        """Edit every device so many times, as fast as it goes."""
+        tell(f"{times * len(self._devices):,} edits of {len(self._devices):,} devices")
+        requests = await self._written_requests()
+        began, loop = datetime.now(UTC), asyncio.get_running_loop()
+        start = loop.time()
+        for _ in range(times):
+            for first in range(0, len(self._devices), 50):
+                await self._publish(
+                    [(number, PURCHASE) for number in range(first, min(first + 50, len(self._devices)))]
+                )
+        published = loop.time() - start
+        await self._done()
+        seconds = loop.time() - start
+        newest = {
+            row["device_id"]: row["wanted"]
+            for row in await self._store.pool.fetch(
+                "select device_id, wanted from date_pushes where field = $1", PURCHASE
+            )
+        }
+        writes = [each for each in await self._control("writes") if each["via"] != "person"]
+        last: dict[str, str] = {each["device_id"]: each["after"][:10] for each in writes}
+        stats = await self._control("stats")
+        return Burst(
+            edits=times * len(self._devices),
+            devices=len(self._devices),
+            publish_seconds=published,
+            seconds=seconds,
+            not_newest=sum(last.get(device) != str(newest[device]) for _, device in self._devices),
+            wasted=await self._wasted(writes, began),
+            double=sum(n - 1 for n in Counter((each["device_id"], each["after"]) for each in writes).values()),
+            requests_per_device=(await self._written_requests() - requests) / len(self._devices),
+            refused=stats["too_many_requests"],
+        )
+
+    async def _wasted(self, writes: Sequence[dict[str, Any]], began: datetime) -> int:
+        """Writes of a date of which a newer one was committed a second before: more than was on its way by then."""
+        rows = await self._store.pool.fetch(
+            "select d.device_id, e.value, extract(epoch from n.received_at)::float8 as newer_at from date_edits e"
+            " join devices d on d.asset_id = e.asset_id join date_edits n on n.id = e.superseded_by"
+            " where e.edited_at >= $1",
+            began,
+        )
+        newer = {(row["device_id"], str(row["value"])): row["newer_at"] for row in rows}
+        return sum(each["at"] > newer.get((each["device_id"], each["after"][:10]), each["at"]) + 1 for each in writes)
+
+    async def _publish(self, edits: Sequence[tuple[int, Any]]) -> None:
+        async with transaction(self._store.pool) as conn:
+            pending = []
+            for number, field in edits:
+                self._count += 1
+                day = _FIRST_DAY + timedelta(days=self._count % 8_000 + (9_000 if field == WARRANTY else 0))
+                edited = DateEdited(
+                    account_id=self._account_id,
+                    asset=AssetById(id=self._devices[number][0]),
+                    field=field,
+                    value=day,
+                    origin="manual",
+                    actor="bench",
+                    edited_at=datetime.now(UTC),
+                )
+                pending.append(await add(conn, new_event(edited, source="bench", account_id=self._account_id)))
+        await self._outbox.publish(*pending)
+
+    @property
+    def _outbox(self) -> Outbox:
+        return self._store.outbox
+
+    async def _done(self) -> None:
+        """Return when every edit has come to its end."""
+        async with asyncio.timeout(600):
+            while True:
+                recorded = await self._store.pool.fetchval("select count(*) from date_edits")
+                open_ones = await self._store.pool.fetchval(_UNFINISHED)
+                if recorded >= self._count and not open_ones:
+                    return
+                await asyncio.sleep(0.1)
+
+    async def _seconds(self, began: datetime) -> tuple[float, ...]:
+        rows = await self._store.pool.fetch(
+            "select status, extract(epoch from written_at - edited_at)::float8 as seconds from date_edits"
+            " where edited_at >= $1 order by edited_at",
+            began,
+        )
+        bad = Counter(row["status"] for row in rows if row["status"] != "written")
+        if bad:
+            raise Failure(f"edits that did not end as written: {dict(bad)}", "read the logs of write-back")
+        return tuple(row["seconds"] for row in rows)
+
+    async def _written_requests(self) -> int:
+        """The requests of write-backs so far: no list is one of them, nor a sign-in."""
+        by_route: dict[str, int] = (await self._control("stats"))["by_route"]
+        return sum(count for route, count in by_route.items() if route in {"values_v2", "patch_v2", "detail_v2"})
+
+    async def _control(self, path: str) -> Any:
+        async with httpx.AsyncClient(base_url=self._rmm.url, trust_env=False, timeout=60) as client:
+            return (await client.get(f"/_sim/{path}")).json()
+
+
+async def _pages(store: Store, run_id: UUID, count: int) -> None:
+    async with asyncio.timeout(120):
+        while True:
+            if await store.pool.fetchval("select count(*) from sync_pages where run_id = $1", run_id) >= count:
+                return
+            await asyncio.sleep(0.1)
+
+
+def table(found: Sequence[Latency], one: Burst | None) -> list[tuple[str, str, str, str]]:
+    """What was to be reached, what was, and whether: one line for each."""
+    lines: list[tuple[str, float, float, str]] = []
+    for each, mark in zip(found, (1.0, 2.0, 1.0), strict=False):
+        lines.append((f"edit to confirmed, 99th percentile, {each.name}", mark, each.p99, "s"))
+        lines.append((f"edit to confirmed, median, {each.name}", mark, statistics.median(each.seconds), "s"))
+        lines.append((f"requests an edit, {each.name}", 3.0, each.requests_per_edit, ""))
+    if one is not None:
+        lines += [
+            (f"{one.edits:,} edits of {one.devices:,} devices: publishing", 60, one.publish_seconds, "s"),
+            ("  until the last is confirmed", float("inf"), one.seconds, "s"),
+            ("  devices that do not hold their newest date", 0, one.not_newest, ""),
+            ("  writes of a date that was superseded", 0, one.wasted, ""),
+            ("  double writes", 0, one.double, ""),
+            ("  requests a device", 6, one.requests_per_device, ""),
+            ("  answers of 429", 0, one.refused, ""),
+        ]
+    return [
+        (what, f"≤ {mark:g} {unit}".strip(), f"{value:.3g} {unit}".strip(), "ok" if value <= mark else "below")
+        for what, mark, value, unit in lines
+    ]
+
+
+async def measure(options: argparse.Namespace) -> tuple[list[Latency], Burst | None]:
+    """Everything that was asked for."""
+    async with Servers() as servers:
+        found: list[Latency] = []
+        if "latency" in options.only:
+            found = await latencies(servers, edits=options.edits, pause=options.pause, beside=options.devices)
+        return found, await burst(servers) if "burst" in options.only else None
+
+
+async def _until_ended(options: argparse.Namespace) -> tuple[list[Latency], Burst | None]:
+    task = asyncio.ensure_future(measure(options))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
+
+
+def main() -> int:
+    """Measure, print, keep."""
+    parser = argparse.ArgumentParser(prog="python -m bench.edits")
+    parser.add_argument("--devices", type=int, default=100_000, help="the fleet that is loaded beside the edits")
+    parser.add_argument("--edits", type=int, default=200)
+    parser.add_argument("--pause", type=float, default=0.2, help="seconds from one edit to the next")
+    parser.add_argument("--only", nargs="*", choices=("latency", "burst"), default=["latency", "burst"])
+    options = parser.parse_args()
+    try:
+        with only_one(project_root() / ".local" / "bench.lock"):
+            found, one = asyncio.run(_until_ended(options))
+    except asyncio.CancelledError:
+        return 128 + signal.SIGTERM
+    except Failure as failure:
+        sys.stderr.write(f"{failure.message}\n{failure.next_step or ''}\n")
+        return 1
+    rows = table(found, one)
+    for row in (("What", "Reach", "Measured", ""), ("-", "-", "-", "-"), *rows):
+        sys.stdout.write("| " + " | ".join(row) + " |\n")
+    RESULTS.mkdir(exist_ok=True)
+    at = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    detail = {
+        "machine": describe(),
+        "latencies": [asdict(each) for each in found],
+        "burst": asdict(one) if one else None,
+    }
+    (RESULTS / f"edits-{at}.json").write_text(json.dumps({**detail, "rows": rows}, indent=1, default=str))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

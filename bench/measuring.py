@@ -35,6 +35,22 @@ class Load:
         """Devices a second."""
         return self.devices / self.seconds
 
+    @property
+    def worked(self) -> float:
+        """CPU seconds of whoever loaded, of the broker and of Postgres; the simulator is left out."""
+        return sum(seconds for name, seconds in self.cpu.by_name.items() if name != "simulator")
+
+    def plain(self) -> dict[str, object]:
+        """For the file of raw values."""
+        return {
+            "devices": self.devices,
+            "seconds": self.seconds,
+            "wal_bytes": self.wal_bytes,
+            "cpu": self.cpu.by_name,
+            "strangers_cpu": self.cpu.others,
+            "stolen_cpu": self.cpu.stolen,
+        }
+
 
 async def spent(
     roots: Callable[[], dict[str, list[int]]], work: Callable[[], Awaitable[float]]

@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -38,6 +38,11 @@ class Rmm:
     client_id: str
     client_secret: str
     process: Child
+    tenants: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, dict[str, str]])
+
+    def tenant(self, name: str) -> "Rmm":
+        """The same simulator with the key of a tenant beside the first."""
+        return replace(self, **self.tenants[name])
 
 
 @dataclass
@@ -98,12 +103,16 @@ class Servers:
             first, newline, _ = log.read_text().partition("\n")
             if newline and first.startswith("{"):
                 told = json.loads(first)
-                rmm = Rmm(told["url"], told["client_id"], told["client_secret"], child)
+                rmm = Rmm(told["url"], told["client_id"], told["client_secret"], child, told.get("tenants", {}))
                 self.rmms.append(rmm)
                 return rmm
             await asyncio.sleep(0.05)
         await child.stop(1)
         raise Failure("the simulator does not start", f"read {log}")
+
+    async def start_fleet(self, devices: int, companies: int, *options: object) -> Rmm:
+        """Start the simulator of a large tenant: the same fleet for everybody, no quota and no delay."""
+        return await self.start_rmm("--devices", devices, "--companies", companies, "--seed", 7, "--quota", 0, *options)
 
     async def stop_rmm(self, rmm: Rmm) -> None:
         """End a simulator."""

@@ -53,7 +53,8 @@ class SimulatorConfig(BaseModel):
     client_secret: str = Field(default="", description="First key's secret; derived from the seed when empty.")
     page_cache_mb: int = Field(default=40, ge=0, description="Bound of the cache of rendered device pages.")
     tenants: dict[str, int] = Field(
-        default={}, description="Tenants beside the first, name to number of devices: each its own fleet, key and quota."
+        default={},
+        description="Tenants beside the first, name to number of devices: each its own fleet, key and quota.",
     )
 
     scopes: tuple[str, ...] = Field(default=ALL_SCOPES, description="Scopes ticked on the first key.")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,6 +16,17 @@ CHANNEL: Final = "lifecycle_chunk_written"
 LOOK_AGAIN_SECONDS: Final = 0.5
 WAIT_SECONDS: Final = 10.0
 LISTEN_AGAIN_SECONDS: Final = 1.0
+# One is being written while the next is being normalized: with fewer an integration would stand still in between.
+LEAST_SHARE: Final = 2
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Parts of pages that wait for the writer, of one integration and of all; and how many integrations sync."""
+
+    own: int
+    total: int
+    syncing: int
 
 
 class WriterBehind(Transient):
@@ -27,7 +39,10 @@ class WriterBehind(Transient):
 
 
 class Room:
-    """Waits until the writer has caught up below the marks."""
+    """Waits until the writer has caught up below the marks.
+
+    What one integration may have waiting is shared by those that sync: what waits stands before the next tenant's.
+    """
 
     def __init__(self, pool: Pool, *, own: int, total: int, wait_seconds: float = WAIT_SECONDS) -> None:
         self._pool = pool
@@ -58,13 +73,13 @@ class Room:
         async with self._written:
             self._written.notify_all()
 
-    async def wait(self, integration_id: UUID, *, own: int, total: int) -> None:
-        """Return when there is room for a page of the integration, of which so many parts were just counted.
+    async def wait(self, integration_id: UUID, waiting: Waiting) -> None:
+        """Return when there is room for a page of the integration, of which `waiting` was just counted.
 
         Raises WriterBehind after `wait_seconds`.
         """
         started = time.monotonic()
-        room = self._fits(own, total)
+        room = self._fits(waiting)
         while not room:
             if time.monotonic() - started > self._wait_seconds:
                 raise WriterBehind(f"{self._own} parts of pages of integration {integration_id} wait for the writer")
@@ -79,8 +94,9 @@ class Room:
         async with connection(self._pool) as conn:
             row = await conn.fetchrow(sql("services.fetcher.sql", "room"), integration_id)
         assert row is not None
-        return self._fits(row["own"], row["total"])
+        return self._fits(Waiting(row["own"], row["total"], row["syncing"]))
 
-    def _fits(self, own: int, total: int) -> bool:
+    def _fits(self, waiting: Waiting) -> bool:
         # One page each may always wait: a small tenant never stands behind the pages of the large ones.
-        return own == 0 or (own < self._own and total < self._total)
+        share = max(min(LEAST_SHARE, self._own), self._own // max(waiting.syncing, 1))
+        return waiting.own == 0 or (waiting.own < share and waiting.total < self._total)

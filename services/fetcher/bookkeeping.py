@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from services.fetcher.backpressure import Waiting
 from services.fetcher.planning import Scope
 from shared import outbox
 from shared.detail_sweep.announcing import ask_for
@@ -65,8 +66,7 @@ class PageTask:
     sites: dict[str, str | None]
     integration: Integration
     correlation_id: UUID
-    waiting_own: int
-    waiting_total: int
+    waiting: Waiting
 
 
 class PostgresRuns:
@@ -285,8 +285,7 @@ def _page_task(row: asyncpg.Record) -> PageTask:
             quirks=row["quirks"],
         ),
         correlation_id=row["correlation_id"],
-        waiting_own=row["waiting_own"],
-        waiting_total=row["waiting_total"],
+        waiting=Waiting(row["waiting_own"], row["waiting_total"], row["syncing"]),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID, uuid4
 
+from services.fetcher.backpressure import Waiting
 from services.fetcher.bookkeeping import PageTask, RunStart, SyncOrder
 from services.fetcher.detail_turns import TURN_SECONDS, DetailDevice, DetailTurn, Reading, Setback, halts
 from services.fetcher.planning import Scope, plan_scopes
@@ -69,7 +70,7 @@ class Devices(Protocol):
 class Room(Protocol):
     """Whether the writer can take more."""
 
-    async def wait(self, integration_id: UUID, *, own: int, total: int) -> None:
+    async def wait(self, integration_id: UUID, waiting: Waiting) -> None:
         """Return when there is."""
         ...
 
@@ -170,7 +171,7 @@ async def fetch_page(
     task = await runs.page_task(due.data)
     if task is None:
         return
-    await room.wait(task.integration_id, own=task.waiting_own, total=task.waiting_total)
+    await room.wait(task.integration_id, task.waiting)
     page = await devices.page(task)
     if page.packing_refused:
         await runs.split_scope(task)

@@ -8,9 +8,12 @@ from shared.settings import RmmSettings
 class FetcherSettings(RmmSettings):
     """What the fetcher needs beyond every service that talks to an RMM."""
 
-    scopes_at_once: int = Field(default=4, ge=1, le=32, description="lists of one integration that are read at once")
+    scopes_at_once: int = Field(default=2, ge=1, le=32, description="lists of one integration that are read at once")
     chunks_waiting_own: int = Field(
-        default=8, ge=1, description="parts of pages of one integration that may wait for the writer"
+        default=3,
+        ge=1,
+        description="parts of pages of one integration that may wait for the writer, shared while several sync;"
+        " about two for each writer",
     )
     chunks_waiting_all: int = Field(default=32, ge=1, description="parts of pages that may wait for the writer in all")
     details_per_turn: int = Field(

@@ -19,7 +19,7 @@ class NormalizerSettings(ServiceSettings):
     """What the normalizer needs beyond every service."""
 
     normalizer_prefetch: int = Field(default=16, ge=1, le=100, description="chunks that one normalizer takes ahead")
-    normalizer_at_once: int = Field(default=2, ge=1, le=100, description="chunks that one normalizer works on at once")
+    normalizer_at_once: int = Field(default=1, ge=1, le=100, description="chunks that one normalizer works on at once")
 
 
 class BusPages:

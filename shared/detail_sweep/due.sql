@@ -7,9 +7,12 @@ with ready as (
     join integrations i on i.id = s.integration_id and i.status in ('never_synced', 'active')
     where (s.announced_at is null or s.announced_at < clock_timestamp() - $2::interval)
         and ($4::uuid is null or s.integration_id = $4)
-        and s.not_before <= clock_timestamp()
-        and (s.unreadable_until is null or s.unreadable_until <= clock_timestamp()
-            or s.unreadable_for is distinct from i.credentials_version)
+        and (
+            (s.not_before <= clock_timestamp()
+                and (s.unreadable_until is null or s.unreadable_until <= clock_timestamp()))
+            -- What another key could not read says nothing of this one.
+            or (s.unreadable_for is not null and s.unreadable_for <> i.credentials_version)
+        )
         and not exists (
             select from sync_runs r
             where r.integration_id = s.integration_id and r.status in ('queued', 'running')

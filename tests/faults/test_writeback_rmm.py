@@ -156,7 +156,8 @@ async def test_what_a_removed_integration_said_no_longer_counts(world: MakeWorld
     await w.desk.remove(w.integration_id)
     after = await w.asset(0)
     assert (str(after["purchase_date"]), after["purchase_date_origin"]) == ("2022-02-02", "lookup:dell")
-    assert (str(after["warranty_expiration_date"]), after["version"]) == ("2030-03-03", before["version"] + 1)
+    assert str(after["warranty_expiration_date"]) == "2030-03-03"
+    assert after["version"] > before["version"]
     assert await w.desk.value("select count(*) from date_observations where source like 'integration:%'") == 0
     assert await w.desk.value("select count(distinct asset_id) from date_observations") == 1
 

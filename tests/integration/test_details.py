@@ -376,7 +376,6 @@ async def test_a_key_without_the_right_is_remembered_until_there_is_another(
     assert "6 never yet; not going on: " in freshness_text(dates)
     await s.rmm.heal()
     await s.desk.replace_credentials(s.integration_id, s.rmm)
-    await s.desk.execute("update detail_sweeps set not_before = '-infinity'")
     await s.read(6)
     assert (await s.row())["unreadable_code"] is None
 

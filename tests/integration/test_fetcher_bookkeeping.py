@@ -1,13 +1,14 @@
 """The fetcher's bookkeeping on a real Postgres: a run begins once, a page is recorded once, few lists go at a time."""
 
 import asyncio
+import contextlib
 import itertools
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from services.fetcher.backpressure import Room, WriterBehind
+from services.fetcher.backpressure import Room, Waiting, WriterBehind
 from services.fetcher.bookkeeping import PageTask, PostgresRuns, RunStart, SyncOrder
 from services.fetcher.planning import Scope
 from shared.errors import BadMessage, IntegrationInactive, UnknownIntegration
@@ -213,7 +214,7 @@ async def test_a_due_page_knows_all_that_it_needs(world: World, runs: PostgresRu
     assert (second.device_id, second.site_id, second.sites) == ("d1", "s2", {})
     assert first.integration.id == start.integration_id
     assert first.integration.quirks == {"list_method": "get"}
-    assert (first.waiting_own, first.waiting_total) == (0, 0)
+    assert first.waiting == Waiting(own=0, total=0, syncing=1)
 
 
 async def test_a_page_steps_the_cursor_and_announces_the_next(world: World, runs: PostgresRuns) -> None:
@@ -224,7 +225,7 @@ async def test_a_page_steps_the_cursor_and_announces_the_next(world: World, runs
     assert (following.page_no, following.cursor) == (1, 500)
     page = await world.row("select * from sync_pages")
     assert (page["devices"], page["chunk_count"], page["page_no"], page["scope_id"]) == (500, 2, 0, task.scope_id)
-    assert (following.waiting_own, following.waiting_total) == (2, 2)
+    assert following.waiting == Waiting(own=2, total=2, syncing=1)
     assert await world.count("outbox") == 0
 
 
@@ -396,12 +397,12 @@ async def waiting(world: World, tenant: Tenant, chunks: int) -> None:
     await world.insert("sync_pages", row | {"devices": chunks, "chunk_count": chunks})
 
 
-async def counted(world: World, runs: PostgresRuns, tenant: Tenant) -> dict[str, int]:
+async def counted(world: World, runs: PostgresRuns, tenant: Tenant) -> Waiting:
     task = await runs.page_task(
         PageDue(integration_id=tenant.id, run_id=tenant.run_id, scope_id=tenant.scope_id, page_no=0)
     )
     assert task is not None
-    return {"own": task.waiting_own, "total": task.waiting_total}
+    return task.waiting
 
 
 async def test_what_waits_for_the_writer_is_counted_for_each_and_for_all(world: World, runs: PostgresRuns) -> None:
@@ -410,10 +411,10 @@ async def test_what_waits_for_the_writer_is_counted_for_each_and_for_all(world: 
     await waiting(world, two, 4)
     await waiting(world, done, 9)
     await world.execute("update sync_runs set status = 'cancelled' where id = $1", done.run_id)
-    assert await counted(world, runs, one) == {"own": 3, "total": 7}
-    assert await counted(world, runs, two) == {"own": 4, "total": 7}
+    assert await counted(world, runs, one) == Waiting(own=3, total=7, syncing=2)
+    assert await counted(world, runs, two) == Waiting(own=4, total=7, syncing=2)
     await world.write(world.chunk(one, device("d1")))
-    assert await counted(world, runs, one) == {"own": 2, "total": 6}
+    assert await counted(world, runs, one) == Waiting(own=2, total=6, syncing=2)
 
 
 async def test_a_page_waits_until_the_writer_has_made_room(world: World) -> None:
@@ -423,7 +424,7 @@ async def test_a_page_waits_until_the_writer_has_made_room(world: World) -> None
     chunks = [world.chunk(tenant, device(f"d{number}")) for number in range(2)]
     for chunk in chunks:
         await world.record(chunk)
-    waits = asyncio.create_task(room.wait(tenant.id, own=2, total=2))
+    waits = asyncio.create_task(room.wait(tenant.id, Waiting(own=2, total=2, syncing=1)))
     assert not (await asyncio.wait({waits}, timeout=0.2))[0]
     await world.write(chunks[0])
     await asyncio.wait_for(waits, 10)
@@ -433,7 +434,21 @@ async def test_a_page_waits_until_the_writer_has_made_room(world: World) -> None
 
 async def test_a_page_of_a_tenant_with_nothing_waiting_never_stands_behind_others(world: World) -> None:
     room = Room(world.pool, own=2, total=2)
-    await asyncio.wait_for(room.wait(uuid4(), own=0, total=99), 1)
+    await asyncio.wait_for(room.wait(uuid4(), Waiting(own=0, total=99, syncing=3)), 1)
+
+
+@pytest.mark.parametrize(
+    ("own", "syncing", "fits"), [(5, 1, True), (6, 1, False), (2, 2, True), (3, 2, False), (2, 9, False)]
+)
+async def test_integrations_that_sync_share_what_may_wait(world: World, own: int, syncing: int, fits: bool) -> None:
+    tenant = await world.tenant()
+    await waiting(world, tenant, own)
+    for _ in range(syncing - 1):
+        await world.tenant()
+    room = Room(world.pool, own=6, total=99, wait_seconds=0.1)
+    for counted_first in (Waiting(own, own, syncing), Waiting(own=98, total=98, syncing=syncing)):
+        with contextlib.nullcontext() if fits else pytest.raises(WriterBehind):
+            await room.wait(tenant.id, counted_first)
 
 
 @pytest.mark.parametrize(("own", "total"), [(2, 2), (1, 5)])
@@ -443,6 +458,6 @@ async def test_a_page_without_room_goes_to_the_ladder_and_burns_nothing(world: W
     await waiting(world, other, total - own or 1)
     room = Room(world.pool, own=2, total=5, wait_seconds=0.1)
     with pytest.raises(WriterBehind) as caught:
-        await room.wait(tenant.id, own=own, total=total)
+        await room.wait(tenant.id, Waiting(own, total, syncing=2))
     assert not caught.value.counts_as_attempt
     assert not caught.value.bounded_by_age

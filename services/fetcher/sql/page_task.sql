@@ -15,7 +15,8 @@ select s.id as scope_id, s.run_id, s.company_ids, s.device_id, s.site_id, s.page
     (select coalesce(json_object_agg(t.site_id, t.name), '{}') from sites t
         where t.integration_id = r.integration_id and t.company_id = any(s.company_ids)) as sites,
     (select coalesce(sum(chunks), 0)::int from waiting where chunks > 0 and integration_id = i.id) as waiting_own,
-    (select coalesce(sum(chunks), 0)::int from waiting where chunks > 0) as waiting_total
+    (select coalesce(sum(chunks), 0)::int from waiting where chunks > 0) as waiting_total,
+    (select count(*) from sync_runs where status in ('queued', 'running'))::int as syncing
 from sync_scopes s
 join sync_runs r on r.id = s.run_id
 join integrations i on i.id = r.integration_id

@@ -1,227 +1,114 @@
-"""`python -m bench`: measure, and print a table of what was to be reached and what was."""
+"""`python -m bench [SCENARIO...]`: measure, and print a table of what was to be reached and what was."""
 
 import argparse
 import asyncio
 import json
 import signal
-import statistics
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from bench import beside, edits, load, memory, quota, writers
 from bench.lock import only_one
 from bench.machine import describe
-from bench.measuring import Load, install_peers
-from bench.quota import BUDGET, under_a_tight_budget
-from bench.rounds import Round, beside_a_large_one, memory_of, play, tell, two_writers
+from bench.scenario import Measured, Options, Scenario, tell
 from bench.stack import Servers
+from bench.table import show
 from lifecycle.exits import Failure
 from lifecycle.stack.layout import project_root
 
 RESULTS = Path(__file__).resolve().parent / "results"
+SCENARIOS: dict[str, Scenario] = {
+    module.SCENARIO.name: module.SCENARIO for module in (load, memory, writers, beside, quota, edits)
+}
+# The start of the broker and of Postgres, and their end.
+_SERVERS_SECONDS = 12.0
+_QUICK = Options(devices=2_000, rounds=1, window_seconds=2, peers=False, quick=True)
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of the table. `at_least` says on which side of the mark the good is."""
-
-    what: str
-    mark: float
-    at_least: bool
-    values: tuple[float, ...]
-    unit: str = ""
-
-    @property
-    def median(self) -> float:
-        """The middle of the runs."""
-        return statistics.median(self.values)
-
-    @property
-    def reached(self) -> bool:
-        """Whether the median reaches the mark."""
-        return self.median >= self.mark if self.at_least else self.median <= self.mark
-
-    def cells(self) -> tuple[str, str, str, str]:
-        """What stands in the table."""
-        sign = "≥" if self.at_least else "≤"
-        spread = f"{self.median:.3g} ({min(self.values):.3g}-{max(self.values):.3g}) {self.unit}"
-        return self.what, f"{sign} {self.mark:g} {self.unit}".strip(), spread.strip(), "ok" if self.reached else "below"
+def _parser() -> argparse.ArgumentParser:
+    usual = Options()
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Without a name all scenarios are measured.")
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
+    parser.add_argument("--devices", type=int, help=f"size of the large fleet ({usual.devices:,})")
+    parser.add_argument("--companies", type=int, help=f"its companies ({usual.companies})")
+    parser.add_argument("--rounds", type=int, help=f"how often each is measured ({usual.rounds})")
+    parser.add_argument(
+        "--window", dest="window_seconds", type=int, help=f"of the quota, s ({usual.window_seconds}; the vendor's: 300)"
+    )
+    parser.add_argument("--no-peers", dest="peers", action="store_const", const=False, help="the pipeline alone")
+    parser.add_argument("--million", action="store_const", const=True, help="memory at a million devices as well")
+    parser.add_argument("--quick", action="store_true", help="whether it runs at all: small, once, without peers")
+    return parser
 
 
-def ratios(rounds: Sequence[Round]) -> list[Row]:
-    """The rows that come from the rounds."""
-
-    def each(value: Callable[[Any], float]) -> tuple[float, ...]:
-        return tuple(value(one) for one in rounds)
-
-    rows: list[Row] = []
-    marks = {"dlt as shipped": 2.0, "dlt arrow": 1.0, "script page": 1.5, "script many": 0.6}
-    for name, mark in marks.items():
-        if name in rounds[0].peers:
-            values = each(lambda one, name=name: one.first.rate / one.peers[name].rate)  # type: ignore[misc]
-            rows.append(Row(f"first load / {name}", mark, at_least=True, values=values))
-    if "dlt as shipped" in rounds[0].peers:
-        values = each(lambda one: _cpu(one.first) / one.peers["dlt as shipped"].cpu.of("peer", "postgres"))
-        rows.append(Row("CPU seconds / dlt as shipped", 0.6, at_least=False, values=values))
-    pairs: dict[str, tuple[float, Callable[[Load], float]]] = {
-        "WAL": (0.02, lambda load: load.wal_bytes),
-        "Postgres CPU": (0.25, lambda load: load.cpu.of("postgres")),
-        "wall": (0.6, lambda load: load.seconds),
-    }
-    for name, (mark, of) in pairs.items():
-        values = each(lambda one, of=of: of(one.reload) / of(one.first))  # type: ignore[misc]
-        rows.append(Row(f"unchanged / first: {name}", mark, at_least=False, values=values))
-    return rows
+def _asked(arguments: argparse.Namespace) -> tuple[list[Scenario], Options]:
+    unknown = [name for name in arguments.scenarios if name not in SCENARIOS]
+    if unknown:
+        raise Failure(f"no such scenario: {', '.join(unknown)}", f"there are {', '.join(SCENARIOS)}")
+    base = asdict(_QUICK if arguments.quick else Options())
+    given = {name: value for name in base if (value := getattr(arguments, name, None)) is not None}
+    options = Options(**{**base, **given})
+    if min(options.devices, options.companies, options.rounds, options.window_seconds) < 1:
+        raise Failure("sizes and rounds begin at 1", "give a larger number")
+    return [SCENARIOS[name] for name in dict.fromkeys(arguments.scenarios or SCENARIOS)], options
 
 
-def _cpu(load: Any) -> float:
-    """All services, the broker and Postgres; not the simulator."""
-    return float(sum(seconds for name, seconds in load.cpu.by_name.items() if name != "simulator"))
+def _announce(scenarios: Sequence[Scenario], options: Options) -> None:
+    seconds = {one.name: one.estimate(options) for one in scenarios}
+    parts = ", ".join(f"{name} {_duration(each)}" for name, each in seconds.items())
+    tell(f"about {_duration(sum(seconds.values()) + _SERVERS_SECONDS)} on two quiet cores: {parts}")
 
 
-async def measure(options: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
-    """Everything that was asked for."""
-    rows: list[Row] = []
-    detail: dict[str, Any] = {"machine": describe(), "devices": options.devices, "runs": options.runs}
-    only = set(options.only or ("load", "memory", "writers", "beside", "quota"))
-    if options.peers and "load" in only:
-        await install_peers()
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
+
+
+async def _measure(scenarios: Sequence[Scenario], options: Options) -> dict[str, Measured]:
+    """Run the scenarios, one after another, on the same servers."""
+    found: dict[str, Measured] = {}
     async with Servers() as servers:
-        fleet = ("--devices", options.devices, "--companies", options.companies, "--seed", 7, "--quota", 0)
-        rmm = await servers.start_rmm(*fleet)
-        numbers = range(1, options.runs + 1)
-        if "load" in only:
-            rounds: list[Round] = []
-            for number in numbers:
-                tell(f"round {number} of {options.runs}")
-                rounds.append(await play(servers, rmm, number, peers=options.peers))
-            rows += ratios(rounds)
-            detail["rounds"] = [_plain(one) for one in rounds]
-        if "memory" in only:
-            rows += await _memory(servers, options)
-        if "writers" in only:
-            tell("two writers instead of one")
-            pairs = [await two_writers(servers, rmm, number) for number in numbers]
-            rows.append(Row("two writers / one", 1.5, at_least=True, values=tuple(two / one for one, two, _ in pairs)))
-        if "beside" in only:
-            tell("a small sync beside a large one")
-            times = [await beside_a_large_one(servers, rmm, number) for number in numbers]
-            rows.append(
-                Row("small sync beside a large one / alone", 3, at_least=False, values=tuple(b / a for a, b in times))
-            )
-        if "quota" in only:
-            rows += await _quota(servers, numbers)
-    return rows, detail
+        for one in scenarios:
+            tell(one.name)
+            began = time.monotonic()
+            found[one.name] = await one.run(servers, options)
+            tell(f" {one.name} took {_duration(time.monotonic() - began)}")
+    return found
 
 
-async def _until_ended(options: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
+async def _until_ended(scenarios: Sequence[Scenario], options: Options) -> dict[str, Measured]:
     """Measure; a SIGTERM ends it as an interrupt does, so that the servers are stopped and deleted."""
-    task = asyncio.ensure_future(measure(options))
+    task = asyncio.ensure_future(_measure(scenarios, options))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     return await task
 
 
-async def _memory(servers: Servers, options: argparse.Namespace) -> list[Row]:
-    tell("memory by the size of the fleet")
-    pairs = [
-        (
-            await memory_of(servers, options.devices // 5, options.companies, number),
-            await memory_of(servers, options.devices, options.companies, number),
-        )
-        for number in range(1, options.runs + 1)
-    ]
-    names = sorted(pairs[0][1])
-    rows = [
-        Row(
-            f"peak memory of {name}, whole fleet / a fifth",
-            1.05,
-            at_least=False,
-            values=tuple(large[name] / small[name] for small, large in pairs),
-        )
-        for name in names
-    ]
-    rows += [
-        Row(f"peak memory of {name}", 200, at_least=False, values=tuple(large[name] for _, large in pairs), unit="MiB")
-        for name in names
-    ]
-    if options.million:
-        huge = await memory_of(servers, 1_000_000, 400, 1)
-        usual = {name: statistics.median(small[name] for small, _ in pairs) for name in names}
-        rows += [
-            Row(f"peak memory of {name}, a million / a fifth", 1.2, at_least=False, values=(huge[name] / usual[name],))
-            for name in sorted(huge)
-        ]
-    return rows
-
-
-async def _quota(servers: Servers, numbers: range) -> list[Row]:
-    tell("requests under a tight budget")
-    asked = [await under_a_tight_budget(servers, number) for number in numbers]
-    return [
-        Row(
-            "requests / the fewest possible",
-            1.0,
-            at_least=False,
-            values=tuple(one.requests / one.fewest for one in asked),
-        ),
-        Row("answers of 429", 0, at_least=False, values=tuple(float(one.refused) for one in asked)),
-        Row(
-            "most requests in a window / budget",
-            1.0,
-            at_least=False,
-            values=tuple(one.most_in_window / BUDGET for one in asked),
-        ),
-        Row("budget used while there is work", 0.95, at_least=True, values=tuple(one.used_share for one in asked)),
-    ]
-
-
-def _plain(one: Round) -> dict[str, Any]:
-    loads = {"first": one.first, "unchanged": one.reload, **one.peers}
-    return {
-        "loads": {
-            name: {
-                "devices": load.devices,
-                "seconds": load.seconds,
-                "wal_bytes": load.wal_bytes,
-                "cpu": load.cpu.by_name,
-                "others_cpu": load.cpu.others,
-            }
-            for name, load in loads.items()
-            if load is not None
-        },
-        "rss_mib": one.rss_mib,
+def _keep(found: dict[str, Measured], options: Options) -> Path:
+    """Write everything that was measured into one file."""
+    at = datetime.now(UTC)
+    content = {
+        "at": at.isoformat(timespec="seconds"),
+        "machine": describe(),
+        "options": asdict(options),
+        "rows": [row.plain() for one in found.values() for row in one.rows],
+        "raw": {name: one.raw for name, one in found.items()},
     }
-
-
-def show(rows: Sequence[Row]) -> None:
-    """Print the table in Markdown, which is also how the README keeps it."""
-    head = ("What", "Reach", "Median (min-max)", "")
-    cells = [head, *(row.cells() for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
-    for place, line in enumerate(cells):
-        sys.stdout.write(
-            "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |\n"
-        )
-        if not place:
-            sys.stdout.write("|" + "|".join("-" * (width + 2) for width in widths) + "|\n")
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{at:%Y%m%dT%H%M%SZ}.json"
+    path.write_text(json.dumps(content, indent=1, default=str))
+    return path
 
 
 def main() -> int:
     """Measure, print, keep."""
-    parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("--devices", type=int, default=100_000)
-    parser.add_argument("--companies", type=int, default=40)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", nargs="*", choices=("load", "memory", "writers", "beside", "quota"))
-    parser.add_argument("--no-peers", dest="peers", action="store_false")
-    parser.add_argument("--million", action="store_true", help="memory at a million devices as well")
-    options = parser.parse_args()
     try:
+        scenarios, options = _asked(_parser().parse_args())
         with only_one(project_root() / ".local" / "bench.lock"):
-            rows, detail = asyncio.run(_until_ended(options))
+            _announce(scenarios, options)
+            found = asyncio.run(_until_ended(scenarios, options))
     except asyncio.CancelledError:
         return 128 + signal.SIGTERM
     except KeyboardInterrupt:
@@ -229,12 +116,10 @@ def main() -> int:
     except Failure as failure:
         sys.stderr.write(f"{failure.message}\n{failure.next_step or ''}\n")
         return 1
-    show(rows)
-    RESULTS.mkdir(exist_ok=True)
-    detail["rows"] = [dict(zip(("what", "reach", "measured", "verdict"), row.cells(), strict=True)) for row in rows]
-    at = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    (RESULTS / f"{at}.json").write_text(json.dumps(detail, indent=1, default=str))
+    show([row for one in found.values() for row in one.rows])
+    tell(f"all values: {_keep(found, options)}")
     return 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

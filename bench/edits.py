@@ -1,28 +1,24 @@
-"""How long an edit takes to be confirmed in the RMM, and what many edits at once cost: `python -m bench.edits`."""
+"""How long an edit takes to be confirmed in the RMM, and what many edits at once cost: `python -m bench edits`."""
 
-import argparse
 import asyncio
-import json
-import signal
 import statistics
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
 
-from bench.lock import only_one
-from bench.machine import describe
-from bench.rounds import UNLIMITED, tell
+from bench.machine import CpuSpent
+from bench.measuring import spent
+from bench.pipeline import UNLIMITED
+from bench.scenario import STACK_SECONDS, Measured, Options, Scenario, tell
 from bench.stack import Rmm, Servers, Services
+from bench.table import Row, strangers
 from bench.tenant import Store, open_store
 from lifecycle.exits import Failure
-from lifecycle.stack.layout import project_root
 from shared.audit import Author
 from shared.date_ledger.switches import switch_two_way
 from shared.dates.calendar import FIELDS, PURCHASE, WARRANTY
@@ -32,7 +28,6 @@ from shared.integrations.status import cancel_run
 from shared.outbox import Outbox, add
 from shared.postgres import transaction
 
-RESULTS = Path(__file__).resolve().parent / "results"
 LATENCY_MS = 50
 _FIRST_DAY = date(2001, 1, 1)
 # Enough for the burst's three requests a device, and few enough that a wasted one in ten would show as a 429.
@@ -77,12 +72,12 @@ class Burst:
     refused: int
 
 
-async def latencies(servers: Servers, *, edits: int, pause: float, beside: int) -> list[Latency]:
+async def latencies(servers: Servers, number: int, *, edits: int, pause: float, beside: int) -> list[Latency]:
     """Single edits, at a steady pace: in an idle system, and while another tenant's fleet of this size is loaded."""
     rmm = await servers.start_rmm(
         *("--devices", beside, "--companies", 40, "--seed", 7, "--quota", 0, "--latency-ms", LATENCY_MS)
     )
-    url = await servers.fresh_database("edits_latency")
+    url = await servers.fresh_database(f"edits_latency_{number}")
     found: list[Latency] = []
     async with Services(servers, url, rmm, settings=UNLIMITED) as services, open_store(servers, url) as store:
         await services.ready()
@@ -101,12 +96,12 @@ async def latencies(servers: Servers, *, edits: int, pause: float, beside: int) 
     return found
 
 
-async def burst(servers: Servers) -> Burst:
+async def burst(servers: Servers, number: int) -> Burst:
     """Two edits of each of 5,000 devices, as fast as they can be published, under a budget."""
     rmm = await servers.start_rmm(
         *("--devices", BURST_DEVICES * 6 // 5, "--companies", 8, "--seed", 7, "--quota", BURST_BUDGET)
     )
-    url = await servers.fresh_database("edits_burst")
+    url = await servers.fresh_database(f"edits_burst_{number}")
     settings = {"rmm_budget": BURST_BUDGET}
     async with Services(servers, url, rmm, settings=settings) as services, open_store(servers, url) as store:
         await services.ready()
@@ -283,73 +278,65 @@ async def _pages(store: Store, run_id: UUID, count: int) -> None:
             await asyncio.sleep(0.1)
 
 
-def table(found: Sequence[Latency], one: Burst | None) -> list[tuple[str, str, str, str]]:
-    """What was to be reached, what was, and whether: one line for each."""
-    lines: list[tuple[str, float, float, str]] = []
-    for each, mark in zip(found, (1.0, 2.0, 1.0), strict=False):
-        lines.append((f"edit to confirmed, 99th percentile, {each.name}", mark, each.p99, "s"))
-        lines.append((f"edit to confirmed, median, {each.name}", mark, statistics.median(each.seconds), "s"))
-        lines.append((f"requests an edit, {each.name}", 3.0, each.requests_per_edit, ""))
-    if one is not None:
-        lines += [
-            (f"{one.edits:,} edits of {one.devices:,} devices: publishing", 60, one.publish_seconds, "s"),
-            ("  until the last is confirmed", float("inf"), one.seconds, "s"),
-            ("  devices that do not hold their newest date", 0, one.not_newest, ""),
-            ("  writes of a date that was superseded", 0, one.wasted, ""),
-            ("  double writes", 0, one.double, ""),
-            ("  requests a device", 6, one.requests_per_device, ""),
-            ("  answers of 429", 0, one.refused, ""),
-        ]
+async def run(servers: Servers, options: Options) -> Measured:
+    """Single edits and a burst in each round; a quick run has few edits and no burst."""
+    edits, pause = (20, 0.1) if options.quick else (200, 0.2)
+    rounds: list[list[Latency]] = []
+    bursts: list[Burst] = []
+    sections: list[CpuSpent] = []
+
+    async def work(number: int) -> float:
+        rounds.append(await latencies(servers, number, edits=edits, pause=pause, beside=options.devices))
+        if not options.quick:
+            bursts.append(await burst(servers, number))
+        return 0.0
+
+    for number in options.numbers:
+        tell(f" round {number} of {options.rounds}")
+        _, cpu = await spent(servers.roots, lambda number=number: work(number))  # type: ignore[misc]
+        sections.append(cpu)
+    rows = [*_rows_of_latencies(rounds), *_rows_of_bursts(bursts), strangers("edits", sections)]
+    return Measured(
+        rows, {"latencies": [list(map(asdict, one)) for one in rounds], "bursts": list(map(asdict, bursts))}
+    )
+
+
+def _rows_of_latencies(rounds: Sequence[Sequence[Latency]]) -> list[Row]:
+    rows: list[Row] = []
+    for each, seconds, requests in zip(zip(*rounds, strict=True), (1.0, 2.0, 1.0), (3.0, 3.0, 2.0), strict=True):
+        name = each[0].name
+        p99, median = tuple(one.p99 for one in each), tuple(statistics.median(one.seconds) for one in each)
+        rows.append(Row(f"edit to confirmed, 99th percentile, {name}", p99, "s", mark=seconds, at_least=False))
+        rows.append(Row(f"edit to confirmed, median, {name}", median, "s"))
+        needed = tuple(one.requests_per_edit for one in each)
+        rows.append(Row(f"requests, {name}", needed, mark=requests, at_least=False))
+    return rows
+
+
+def _rows_of_bursts(bursts: Sequence[Burst]) -> list[Row]:
+    if not bursts:
+        return []
+    what = f"{bursts[0].edits:,} edits of {bursts[0].devices:,} devices"
     return [
-        (what, f"≤ {mark:g} {unit}".strip(), f"{value:.3g} {unit}".strip(), "ok" if value <= mark else "below")
-        for what, mark, value, unit in lines
+        Row(f"{what}: publishing", tuple(one.publish_seconds for one in bursts), "s", mark=60, at_least=False),
+        Row(f"{what}: until the last is confirmed", tuple(one.seconds for one in bursts), "s"),
+        Row(f"{what}: requests a device", tuple(one.requests_per_device for one in bursts), mark=6, at_least=False),
+        *(
+            Row(f"{what}: {words}", tuple(float(getattr(one, name)) for one in bursts), mark=0, at_least=False)
+            for words, name in (
+                ("devices that do not hold their newest date", "not_newest"),
+                ("writes of a date that was superseded", "wasted"),
+                ("double writes", "double"),
+                ("answers of 429", "refused"),
+            )
+        ),
     ]
 
 
-async def measure(options: argparse.Namespace) -> tuple[list[Latency], Burst | None]:
-    """Everything that was asked for."""
-    async with Servers() as servers:
-        found: list[Latency] = []
-        if "latency" in options.only:
-            found = await latencies(servers, edits=options.edits, pause=options.pause, beside=options.devices)
-        return found, await burst(servers) if "burst" in options.only else None
+def _estimate(options: Options) -> float:
+    if options.quick:
+        return options.rounds * (STACK_SECONDS + 15)
+    return options.rounds * (2 * STACK_SECONDS + 120 + 90)
 
 
-async def _until_ended(options: argparse.Namespace) -> tuple[list[Latency], Burst | None]:
-    task = asyncio.ensure_future(measure(options))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await task
-
-
-def main() -> int:
-    """Measure, print, keep."""
-    parser = argparse.ArgumentParser(prog="python -m bench.edits")
-    parser.add_argument("--devices", type=int, default=100_000, help="the fleet that is loaded beside the edits")
-    parser.add_argument("--edits", type=int, default=200)
-    parser.add_argument("--pause", type=float, default=0.2, help="seconds from one edit to the next")
-    parser.add_argument("--only", nargs="*", choices=("latency", "burst"), default=["latency", "burst"])
-    options = parser.parse_args()
-    try:
-        with only_one(project_root() / ".local" / "bench.lock"):
-            found, one = asyncio.run(_until_ended(options))
-    except asyncio.CancelledError:
-        return 128 + signal.SIGTERM
-    except Failure as failure:
-        sys.stderr.write(f"{failure.message}\n{failure.next_step or ''}\n")
-        return 1
-    rows = table(found, one)
-    for row in (("What", "Reach", "Measured", ""), ("-", "-", "-", "-"), *rows):
-        sys.stdout.write("| " + " | ".join(row) + " |\n")
-    RESULTS.mkdir(exist_ok=True)
-    at = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    detail = {
-        "machine": describe(),
-        "latencies": [asdict(each) for each in found],
-        "burst": asdict(one) if one else None,
-    }
-    (RESULTS / f"edits-{at}.json").write_text(json.dumps({**detail, "rows": rows}, indent=1, default=str))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+SCENARIO = Scenario("edits", _estimate, run)

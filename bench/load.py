@@ -12,7 +12,14 @@ from bench.tenant import settle
 
 RESIDENT, AGAIN, COLD = "pipeline", "pipeline, nothing changed", "pipeline, cold"
 # Seconds that a competitor takes for 100,000 devices, and however few there are.
-_USUAL = {RESIDENT: 20.0, COLD: 20.0, "dlt as shipped": 25.0, "dlt arrow": 12.0, "script many": 8.0, "script page": 18.0}
+_USUAL = {
+    RESIDENT: 20.0,
+    COLD: 20.0,
+    "dlt as shipped": 25.0,
+    "dlt arrow": 12.0,
+    "script many": 8.0,
+    "script page": 18.0,
+}
 _MARKS = {"dlt as shipped": 2.0, "dlt arrow": 1.0, "script many": 0.6}
 
 

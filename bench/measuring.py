@@ -110,6 +110,7 @@ async def load_by_peer(servers: Servers, name: str, database_url: str, rmm: Rmm)
     before = _of_ended_children()
     seconds, cpu = await spent(servers.roots, work)
     cpu.by_name["peer"] = _of_ended_children() - before
+    del cpu.by_name["broker"]  # it stands idle beside a peer
     return Load(0, seconds, cpu)
 
 

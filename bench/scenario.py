@@ -52,7 +52,7 @@ class Scenario:
 
 
 # What an estimate counts for a stack of all services, from its start to its end.
-STACK_SECONDS = 7.0
+STACK_SECONDS = 5.0
 
 
 def tell(text: str) -> None:

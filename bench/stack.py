@@ -53,6 +53,7 @@ class Servers:
     """
 
     layout: Layout = field(default_factory=lambda: Layout(project_root() / ".local" / "bench"))
+    binaries: Path = field(init=False)
     broker: LocalBroker = field(init=False)
     database: LocalPostgres = field(init=False)
     amqp_url: str = field(init=False)
@@ -69,6 +70,7 @@ class Servers:
             )
         purge(self.layout)
         self.layout.create()
+        self.binaries = rabbitmq
         self.broker = LocalBroker(self.layout.broker, rabbitmq, log=self.layout.logs / "broker.log", throwaway=True)
         self.database = LocalPostgres(
             self.layout.database, postgres, log=self.layout.logs / "database.log", throwaway=True
@@ -208,13 +210,3 @@ class Services:
         for one in self.replicas:
             found.setdefault(one.service.name, []).append(one.process.pid)
         return found
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The services that there are."""
-        return tuple(dict.fromkeys(one.service.name for one in self.replicas))
-
-
-def log_folder(servers: Servers) -> Path:
-    """Where the logs of all processes are while the benchmark runs."""
-    return servers.layout.logs

@@ -15,13 +15,11 @@ from bench.stack import Rmm, Servers
 from lifecycle.exits import Failure
 from shared.audit import Author
 from shared.bus import Bus, publisher_broker
-from shared.events import SyncRequested, new_event
 from shared.integrations.changes import Credentials, NewIntegration, add_integration
 from shared.integrations.status import queue_sync
-from shared.outbox import Outbox, Pending, add
+from shared.outbox import Outbox, Pending
 from shared.postgres import Pool, open_pool, transaction
 from shared.rmm.regions import Region
-from shared.runs.requests import request_run
 from shared.secrets import PublicKeyRing
 
 _POLL_SECONDS = 0.1
@@ -35,7 +33,6 @@ class RunTimes:
     run_id: UUID
     status: str
     seconds: float
-    first_device_seconds: float | None
     balance: dict[str, int]
 
 
@@ -70,27 +67,6 @@ class Store:
         await self.outbox.publish(*pending)
         return run_id
 
-    async def sync_company(self, integration_id: UUID, company_id: str) -> UUID:
-        """Request a sync of one company; returns its run."""
-        request_id = uuid4()
-        async with transaction(self.pool) as conn:
-            request = await request_run(
-                conn,
-                integration_id,
-                request_id=request_id,
-                started_by="manual",
-                actor="bench",
-                kind="company",
-                target=company_id,
-            )
-            wanted = SyncRequested(
-                integration_id=integration_id, run_id=request.run_id, kind="company", target=company_id
-            )
-            event = new_event(wanted, source="bench", account_id=self._author.account_id, event_id=request_id)
-            pending = await add(conn, event)
-        await self.outbox.publish(pending)
-        return request.run_id
-
     async def in_another_account(self) -> "Store":
         """A second customer, whose assets are never matched with the first one's."""
         account_id = uuid4()
@@ -121,9 +97,7 @@ class Store:
 
 
 _RUN = """
-    select r.*, extract(epoch from r.finished_at - r.requested_at)::float8 as seconds,
-        (select extract(epoch from min(c.written_at) - r.requested_at)::float8 from sync_chunks c where c.run_id = r.id)
-            as first_seconds
+    select r.*, extract(epoch from r.finished_at - r.requested_at)::float8 as seconds
     from sync_runs r where r.id = $1
 """
 _BALANCE = ("seen", "created", "updated", "unchanged", "rejected", "repeated", "missing")
@@ -133,7 +107,7 @@ def _times(row: Any) -> RunTimes:
     if row["status"] not in _GOOD:
         raise Failure(f"the run ended as {row['status']}: {row['reason']}", "read the logs of the services")
     balance = {name: row[name] for name in _BALANCE}
-    return RunTimes(row["id"], row["status"], row["seconds"], row["first_seconds"], balance)
+    return RunTimes(row["id"], row["status"], row["seconds"], balance)
 
 
 @asynccontextmanager

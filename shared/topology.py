@@ -72,6 +72,7 @@ WRITEBACK_PUSHES = WorkQueue(
         "integration.credentials_replaced",
         "integration.paused",
         "integration.disabled",
+        "integration.removed",
     ),
 )
 

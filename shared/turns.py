@@ -6,7 +6,7 @@ behind all of a large one's. Here it waits for one free place at most.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 
@@ -16,11 +16,13 @@ class FairTurns:
     def __init__(self, at_once: int) -> None:
         self._free = at_once
         self._held: Counter[str] = Counter()
-        # In the order in which their owners were last served: an owner that is served goes to the end.
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        # When an owner was last served, by a count of all turns; only of those who hold a turn or wait.
+        self._served: dict[str, int] = {}
+        self._turns = 0
 
     @asynccontextmanager
-    async def turn(self, owner: str) -> AsyncIterator[None]:
+    async def turn(self, owner: str) -> AsyncGenerator[None]:
         """Wait for a turn of this owner, and hold it within the block."""
         if self._free:
             self._take(owner)
@@ -33,34 +35,36 @@ class FairTurns:
 
     def _take(self, owner: str) -> None:
         self._free -= 1
+        self._turns += 1
         self._held[owner] += 1
+        self._served[owner] = self._turns
 
     def _give_back(self, owner: str) -> None:
         self._free += 1
         self._held[owner] -= 1
-        if not self._held[owner]:
-            del self._held[owner]
         if self._waiting:
-            self._serve(min(self._waiting, key=lambda waiting: self._held[waiting]))
+            self._serve(min(self._waiting, key=lambda who: (self._held[who], self._served.get(who, 0))))
+        self._forget(owner)
 
     def _serve(self, owner: str) -> None:
-        line = self._waiting.pop(owner)
         self._take(owner)
-        line.popleft().set_result(None)
-        if line:
-            self._waiting[owner] = line
+        mine = self._waiting[owner][0]
+        self._leave(owner, mine)
+        mine.set_result(None)
 
     async def _wait(self, owner: str) -> None:
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(owner, deque()).append(mine)
         try:
-            await mine
+            # Shielded, or a cancelled task's future would still stand in line, done, until the task runs.
+            await asyncio.shield(mine)
         except asyncio.CancelledError:
-            if mine.done() and not mine.cancelled():
+            if mine.done():
                 # The turn was given in the same moment in which it was no longer wanted.
                 self._give_back(owner)
             else:
                 self._leave(owner, mine)
+                self._forget(owner)
             raise
 
     def _leave(self, owner: str, mine: asyncio.Future[None]) -> None:
@@ -68,3 +72,9 @@ class FairTurns:
         line.remove(mine)
         if not line:
             del self._waiting[owner]
+
+    def _forget(self, owner: str) -> None:
+        if not self._held[owner]:
+            del self._held[owner]
+            if owner not in self._waiting:
+                self._served.pop(owner, None)

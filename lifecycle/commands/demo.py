@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 async def demo(
     out: Output, *, leave: ExitOption = False, devices: DevicesOption = 2000, companies: CompaniesOption = 20
 ) -> ExitCode:
-    """Start everything with a simulated RMM, sync its devices, edit a date and see it arrive there.
+    """Start everything with a simulated RMM, sync its devices, and see dates arrive there and here.
 
         lifecycle demo
         lifecycle demo --exit
@@ -57,8 +57,10 @@ async def demo(
 
 
 async def _show(out: Output, state: Any, secret_file: Any) -> ExitCode:
-    """Syncs, lists assets, edits a date; one document at the end where that is wished."""
+    """Syncs, lists assets, lets dates go both ways; one document at the end where that is wished."""
     from lifecycle.data import demonstration  # noqa: PLC0415 - `--help` is quick
+    from lifecycle.data.demo_dates import both_ways  # noqa: PLC0415 - the same
+    from lifecycle.data.simulated_rmm import SimulatedRmm  # noqa: PLC0415 - the same
     from lifecycle.session import connect  # noqa: PLC0415 - the same
 
     if state.simulator_client_id is None:
@@ -71,10 +73,10 @@ async def _show(out: Output, state: Any, secret_file: Any) -> ExitCode:
         key = demonstration.Key(state.simulator_client_id, secret_file)
         synced, run = await demonstration.sync_simulator(session, part, key)
         await demonstration.show_assets(session, part)
-        edited, edit = await demonstration.edit_a_date(session, part)
+        seen, dates = await both_ways(session, part, SimulatedRmm(state.rmm_base_url))
     if out.json_wanted:
-        out.document({"console_url": state.console_url, "rmm_base_url": state.rmm_base_url, "run": run, "edit": edit})
-    return synced if synced is not ExitCode.DONE else edited
+        out.document({"console_url": state.console_url, "rmm_base_url": state.rmm_base_url, "run": run, **dates})
+    return synced if synced is not ExitCode.DONE else seen
 
 
 class _Silent(Output):

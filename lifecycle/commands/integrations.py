@@ -35,6 +35,9 @@ TimeoutOption = Annotated[
 CompanyOption = Annotated[str | None, typer.Option("--company", help="Only this company, by its id or name.")]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="Only this device, by its id in the RMM.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+CreateOption = Annotated[
+    bool, typer.Option("--create-definitions", help="Create the custom fields of the two dates that are missing.")
+]
 PatienceOption = Annotated[float, typer.Option("--timeout", min=0, metavar="SECONDS", help="The longest wait.")]
 
 
@@ -244,13 +247,20 @@ async def remove(
 
 
 async def preflight(
-    out: Output, integration: IdArgument, *, seconds: PatienceOption = 60.0, account: AccountOption = None
+    out: Output,
+    integration: IdArgument,
+    *,
+    create_definitions: CreateOption = False,
+    seconds: PatienceOption = 60.0,
+    account: AccountOption = None,
 ) -> ExitCode:
-    """Try the stored key and say what it can do; changes nothing in the RMM.
+    """Try the stored key and say what it can do, for each date too; changes nothing in the RMM unless told to.
 
         lifecycle integrations preflight Acme
+        lifecycle integrations preflight Acme --create-definitions
 
-    Ends with 1 where a check fails, and with 124 where nobody answered.
+    Ends with 1 where a check fails, and with 124 where nobody answered. A key that may not read dates still reads
+    lists, so that alone is no failure.
     """
     from lifecycle.data import switching  # noqa: PLC0415 - `--help` is quick
     from lifecycle.data.naming import find_integration  # noqa: PLC0415 - the same
@@ -259,4 +269,4 @@ async def preflight(
 
     async with connect(account) as session:
         found = await find_integration(session, integration)
-        return await switching.preflight(session, out, found, Waiting(seconds))
+        return await switching.preflight(session, out, found, Waiting(seconds), create_definitions=create_definitions)

@@ -37,6 +37,10 @@ PolicyOption = Annotated[
     PolicyChoice | None,
     typer.Option("--policy", help="Who is right where a manual date is changed in the RMM."),
 ]
+ResumeOption = Annotated[
+    bool,
+    typer.Option("--resume-writing", help="The key has the right that it lacked: write again, what is held first."),
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -49,6 +53,7 @@ async def two_way(
     preview: PreviewOption = False,
     write_history: HistoryOption = False,
     policy: PolicyOption = None,
+    resume_writing: ResumeOption = False,
     yes: YesOption = False,
     account: AccountOption = None,
 ) -> None:
@@ -58,6 +63,7 @@ async def two_way(
         lifecycle integrations two-way Acme --preview
         lifecycle integrations two-way Acme --field purchase_date --on
         lifecycle integrations two-way Acme --on --write-history --yes
+        lifecycle integrations two-way Acme --resume-writing
 
     Dates that stand already are written only with --write-history. Off ends what waits to be written; it stays here.
     """
@@ -68,7 +74,7 @@ async def two_way(
     from shared.dates.calendar import FIELDS  # noqa: PLC0415 - the same
 
     fields = [name for name in FIELDS if field.value in {name, "both"}]
-    wish = Wish(fields, on, preview, write_history, policy.value if policy is not None else None)
+    wish = Wish(fields, on, preview, write_history, policy.value if policy is not None else None, resume_writing)
     async with connect(account) as session:
         found = await find_integration(session, integration)
         await carry_out(session, out, found, wish, yes=yes)

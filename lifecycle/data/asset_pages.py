@@ -71,6 +71,21 @@ def show_asset(out: Output, asset: Document) -> None:
         out.text(json.dumps(one["vendor"], indent=2, ensure_ascii=False))
 
 
+def show_who_counts(out: Output, asset: Document) -> None:
+    """Each date with everybody who says one, which of them counts, and why."""
+    rows: list[tuple[Any, ...]] = []
+    for field, date in asset["dates"].items():
+        if date["value"] is None:
+            rows.append((LABELS[field], "none", "", date["why"]))
+        else:
+            rows.append((LABELS[field], date["value"], _source(asset, date["origin"]), f"counts: {date['why']}"))
+        rows += [
+            (LABELS[field], one["value"], _source(asset, one["source"]), f"does not count: {one['why']}")
+            for one in date["losers"]
+        ]
+    out.table(("date", "value", "said", "why"), rows, whole={"value"})
+
+
 def _make(asset: Document) -> str:
     maker, model = asset["manufacturer_normalised"] or asset["manufacturer"] or "", asset["model"] or ""
     # Many makers begin the model with their own name.

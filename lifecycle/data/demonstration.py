@@ -1,41 +1,27 @@
-"""The demo: the simulated RMM becomes an integration, its devices assets, and an edited date arrives in it."""
+"""The demo: the simulated RMM becomes an integration, and its devices assets."""
 
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID, uuid4
 
-from lifecycle.data import assets, syncing, words
+from lifecycle.data import assets, syncing
 from lifecycle.data.adding import add_one
 from lifecycle.data.asset_pages import COLUMNS, table_row
-from lifecycle.data.naming import PACKAGE, find_integration
-from lifecycle.data.publishing import SOURCE, change, publish
+from lifecycle.data.naming import find_integration
 from lifecycle.data.runs import list_runs
-from lifecycle.data.saying import complain
 from lifecycle.data.switching import enable, replace
-from lifecycle.data.waiting import Waiting, wait_until
+from lifecycle.data.waiting import Waiting
 from lifecycle.exits import ExitCode
 from lifecycle.output import Output
 from lifecycle.session import Session
-from shared import outbox
-from shared.audit import Author
-from shared.date_ledger.edits import edit_id
-from shared.date_ledger.switches import switch_two_way
-from shared.dates.calendar import WARRANTY
-from shared.events.dates import AssetById, DateEdited
-from shared.events.envelope import new_event
-from shared.postgres import Connection, sql
 
 NAME: Final = "Demo"
 _SHOWN: Final = 8
 _SILENCE_SECONDS: Final = 4.0
-_EDIT_SECONDS: Final = 60.0
-_ENDED: Final = ("written", "unchanged", "refused", "failed", "superseded")
 
 Say = Callable[[str], None]
 Document = dict[str, Any]
@@ -119,60 +105,3 @@ async def show_assets(session: Session, out: Output) -> None:
     """The first assets, as `assets list` shows them."""
     first = [asset async for asset in assets.read_assets(session, assets.Filter(limit=_SHOWN))]
     out.table(COLUMNS[:-1], [table_row(asset)[:-1] for asset in first])
-
-
-async def edit_a_date(session: Session, out: Output) -> tuple[ExitCode, Document | None]:
-    """Turns on writing of warranty dates, edits one, and waits until it stands in the RMM."""
-    integration = await find_integration(session, NAME)
-    row = await session.connection.fetchrow(sql(PACKAGE, "demo_asset"), session.account_id, integration.id)
-    if row is None:
-        return ExitCode.DONE, None
-    value = words.today() + timedelta(days=3 * 365)
-    if row["warranty_expiration_date"] == value:
-        value += timedelta(days=1)
-    edit = await _edit(session, integration.id, row["id"], value)
-    out.message(f"edited: the warranty of {row['name']} ends {words.day_in_words(value, words.today())}")
-    began = time.monotonic()
-    status = await _await_edit(session, out, edit)
-    document = {"edit_id": edit, "asset_id": row["id"], "field": WARRANTY, "value": value, "status": status}
-    if status in {"written", "unchanged"}:
-        out.message(f"written to the RMM and read there again, {words.duration(time.monotonic() - began)} later")
-        return ExitCode.DONE, document
-    complain(out, f"the edit is {status or 'not taken yet'}", f"see it with: lifecycle assets show {row['id']}")
-    return ExitCode.PARTIAL, document
-
-
-async def _edit(session: Session, integration_id: UUID, asset_id: UUID, value: date) -> UUID:
-    async def work(conn: Connection, author: Author) -> tuple[UUID, list[outbox.Pending]]:
-        pending = await switch_two_way(conn, author, integration_id, WARRANTY, enabled=True)
-        event = new_event(
-            DateEdited(
-                account_id=session.account_id,
-                asset=AssetById(id=asset_id),
-                field=WARRANTY,
-                value=value,
-                origin="manual",
-                actor=author.actor,
-                edited_at=datetime.now(UTC),
-            ),
-            source=SOURCE,
-            account_id=session.account_id,
-            subject=f"assets/{asset_id}",
-            event_id=uuid4(),
-        )
-        return edit_id(event.source, event.id), [*pending, await outbox.add(conn, event)]
-
-    edit, pending = await change(session, work)
-    await publish(session, pending)
-    return edit
-
-
-async def _await_edit(session: Session, out: Output, edit: UUID) -> str | None:
-    async def ask(conn: Connection) -> str | None:
-        status: str | None = await conn.fetchval("select status from date_edits where id = $1", edit)
-        return status if status in _ENDED else None
-
-    doing = "writing it to the RMM"
-    quietly = Output(color=out.color, quiet=True)
-    async with never_silent(out, doing):
-        return await wait_until(session, quietly, ask, Waiting(_EDIT_SECONDS), doing)

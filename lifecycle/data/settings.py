@@ -1,6 +1,7 @@
 """Settings of the commands that change data: in whose name, and the key that secrets are sealed to."""
 
 import getpass
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field
@@ -19,6 +20,9 @@ class DataSettings(BaseSettings):
     actor: str | None = Field(
         default=None, max_length=200, description="Who is named in the audit log; the system's user otherwise."
     )
+    removal_undo_seconds: int = Field(
+        default=86_400, ge=0, description="How long a removed integration keeps its data, and can be restored."
+    )
     sealing_key: str | None = Field(
         default=None,
         description="The public key that secrets are sealed to; also as a file, LIFECYCLE_SEALING_KEY_FILE.",
@@ -34,6 +38,11 @@ def actor() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # no name for this user id, as in many containers
         return "unknown"
+
+
+def removal_undo() -> timedelta:
+    """How long a removed integration can be restored."""
+    return timedelta(seconds=DataSettings().removal_undo_seconds)
 
 
 def sealing_key_text(kept: Path | None) -> str:

@@ -105,11 +105,13 @@ async def remove(session: Session, out: Output, integration: FoundIntegration, *
     _say(out, document, words)
 
 
-async def preflight(session: Session, out: Output, integration: FoundIntegration, waiting: Waiting) -> ExitCode:
-    """Tries the stored key through the fetcher and prints what was found."""
+async def preflight(
+    session: Session, out: Output, integration: FoundIntegration, waiting: Waiting, *, create_definitions: bool
+) -> ExitCode:
+    """Tries the stored key through the fetcher and prints what was found, and created where that is wanted."""
 
     async def work(conn: Connection, who: Author) -> tuple[UUID, outbox.Pending]:
-        return await request_probe(conn, who, integration.id)
+        return await request_probe(conn, who, integration.id, create_definitions=create_definitions)
 
     probe_id, pending = await change(session, work)
     if not await publish(session, [pending]):

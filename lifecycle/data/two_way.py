@@ -3,10 +3,12 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Final
 
 from lifecycle.data import words
 from lifecycle.data.naming import FoundIntegration
+from lifecycle.data.probes import FRESH_FOR, last_preflight
 from lifecycle.data.publishing import SWEPT, change, publish
 from lifecycle.data.runs import Document
 from lifecycle.data.saying import warn
@@ -16,11 +18,18 @@ from lifecycle.output import Output
 from lifecycle.session import Session
 from shared import outbox
 from shared.audit import Author
-from shared.date_ledger.switches import Policy, preview_history, set_conflict_policy, switch_two_way
+from shared.date_ledger.switches import (
+    Policy,
+    preview_history,
+    resume_writing,
+    set_conflict_policy,
+    switch_two_way,
+)
 from shared.dates.calendar import DateField
 from shared.postgres import Connection
 
 _SHOWN: Final = 10
+_RESUMED: Final = "writing goes on, what was held first; where the key still lacks the right, it pauses again"
 _COLUMNS: Final = ("dates", "two-way", "waiting", "changed", "by")
 _PREVIEW_COLUMNS: Final = ("device", "in the RMM", "would become", "from", "asset")
 
@@ -34,6 +43,7 @@ class Wish:
     preview: bool
     write_history: bool
     policy: Policy | None
+    resume_writing: bool
 
     def check(self) -> None:
         """Raises `WrongUsage` where the parts contradict each other."""
@@ -41,8 +51,14 @@ class Wish:
             raise WrongUsage("--write-history goes with --on only", "to see what it would write: --preview")
         if self.preview and self.enabled is False:
             raise WrongUsage("--off writes nothing, so there is nothing to preview", "leave --preview or --off away")
-        if self.preview and self.policy is not None:
-            raise WrongUsage("--preview changes nothing, --policy does", "leave --preview or --policy away")
+        if self.preview and (self.policy is not None or self.resume_writing):
+            option = "--policy" if self.policy is not None else "--resume-writing"
+            raise WrongUsage(f"--preview changes nothing, {option} does", f"leave --preview or {option} away")
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is to be changed."""
+        return not self.preview and (self.enabled is not None or self.policy is not None or self.resume_writing)
 
 
 async def two_way(session: Session, out: Output, integration: FoundIntegration, wish: Wish, *, yes: bool) -> None:
@@ -55,13 +71,16 @@ async def two_way(session: Session, out: Output, integration: FoundIntegration, 
         if wish.write_history and not yes:
             _confirm(out, integration, sum(preview["count"] for preview in previews.values()))
         await _carry_out(session, out, integration, wish)
+    preflight = await last_preflight(session.connection, integration.id)
     state = await read_two_way(session.connection, integration.id)
     if out.json_wanted:
-        head = {"integration_id": integration.id, "name": integration.name, "changed": _changes(wish)}
-        out.document({**head, **state, "preview": previews or None})
+        head = {"integration_id": integration.id, "name": integration.name, "changed": wish.changes}
+        out.document({**head, **state, "preview": previews or None, "preflight": preflight})
     elif not wish.preview:
         _show_state(out, state)
     _say_what_follows(out, integration, wish, state)
+    if wish.enabled and not wish.preview:
+        _say_preflight(out, integration, wish, preflight)
 
 
 async def _previews(session: Session, integration: FoundIntegration, wish: Wish) -> dict[DateField, Document]:
@@ -75,8 +94,9 @@ async def _previews(session: Session, integration: FoundIntegration, wish: Wish)
 async def _carry_out(session: Session, out: Output, integration: FoundIntegration, wish: Wish) -> None:
     enabled, policy = wish.enabled, wish.policy
 
-    async def work(conn: Connection, who: Author) -> list[outbox.Pending]:
-        pending: list[outbox.Pending] = []
+    async def work(conn: Connection, who: Author) -> tuple[bool, list[outbox.Pending]]:
+        resumed = await resume_writing(conn, who, integration.id) if wish.resume_writing else None
+        pending = list(resumed or [])
         if policy is not None:
             await set_conflict_policy(conn, who, integration.id, policy)
         if enabled is not None:
@@ -84,14 +104,15 @@ async def _carry_out(session: Session, out: Output, integration: FoundIntegratio
                 pending += await switch_two_way(
                     conn, who, integration.id, field, enabled=enabled, write_history=wish.write_history
                 )
-        return pending
+        return resumed is not None, pending
 
-    if _changes(wish) and not await publish(session, await change(session, work)):
+    if not wish.changes:
+        return
+    resumed, pending = await change(session, work)
+    if not await publish(session, pending):
         out.message(SWEPT)
-
-
-def _changes(wish: Wish) -> bool:
-    return not wish.preview and (wish.enabled is not None or wish.policy is not None)
+    if wish.resume_writing:
+        out.message(_RESUMED if resumed else "writing was not paused")
 
 
 def _show_previews(out: Output, previews: dict[DateField, Document]) -> None:
@@ -148,3 +169,16 @@ def _say_what_follows(out: Output, integration: FoundIntegration, wish: Wish, st
     else:
         out.message("on; dates that are edited from now on are written, those that stand already are not")
     out.message(f"the first write shows whether the key may; see: lifecycle integrations show {integration.shell_name}")
+
+
+def _say_preflight(out: Output, integration: FoundIntegration, wish: Wish, preflight: Document | None) -> None:
+    """What the last preflight found against these dates, or that there is none."""
+    again = f"lifecycle integrations preflight {integration.shell_name}"
+    if preflight is None:
+        hours = FRESH_FOR // timedelta(hours=1)
+        out.message(f"whether the key can read these dates was not looked at in the last {hours} hours; run: {again}")
+        return
+    for check in preflight["checks"]:
+        if check["field"] in wish.fields and not check["ok"]:
+            warn(out, f"{FIELD_WORDS[check['field']]}, {words.ago(preflight['finished_at'])}: {check['detail']}")
+            out.message(f"{check['next_action']}; then: {again}")

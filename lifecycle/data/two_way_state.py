@@ -37,5 +37,6 @@ def pause_text(two_way: Document, shell_name: str) -> str | None:
         return None
     return (
         f"paused, reading goes on: {writing['reason']}; {writing['next_action']}; then: lifecycle integrations"
-        f" replace-credentials {shell_name} --client-id ID --client-secret-file FILE"
+        f" two-way {shell_name} --resume-writing, or for another key: lifecycle integrations replace-credentials"
+        f" {shell_name} --client-id ID --client-secret-file FILE"
     )

@@ -13,7 +13,7 @@ from services.fetcher.chunks import BusChunks
 from services.fetcher.detail_turns import DetailTurn
 from services.fetcher.details import PostgresDetails
 from services.fetcher.handlers import begin_sync, fetch_page, probe_credentials, read_details
-from services.fetcher.probing import ProbeOrder, RmmProbes
+from services.fetcher.probing import DateWays, ProbeOrder, RmmProbes
 from services.fetcher.rmm_details import RmmDetails
 from services.fetcher.rmm_devices import RmmDevices
 from services.fetcher.settings import FetcherSettings
@@ -107,7 +107,7 @@ def decode_probe(message: Any) -> ProbeOrder:
     if event_type(message.body) == CredentialsReplaced.event_type:
         return ProbeOrder(parse_event(message.body, CredentialsReplaced).data.integration_id, None)
     data = parse_event(message.body, ProbeDue).data
-    return ProbeOrder(data.integration_id, data.probe_id)
+    return ProbeOrder(data.integration_id, data.probe_id, data.create_definitions)
 
 
 def create_app(settings: FetcherSettings | None = None) -> Service:
@@ -129,6 +129,8 @@ def create_app(settings: FetcherSettings | None = None) -> Service:
         http = await wired.stack.enter_async_context(new_http_client())
         access = RmmAccess(wired.pool, http, settings)
         room = Room(wired.pool, own=settings.chunks_waiting_own, total=settings.chunks_waiting_all)
+        ids = FieldIds(wired.pool, by_field(settings.purchase_field, settings.warranty_field))
+        members = by_field(settings.purchase_member, settings.warranty_member)
         return Wiring(
             ports={
                 "runs": PostgresRuns(wired.pool, events, scopes_at_once=settings.scopes_at_once),
@@ -145,14 +147,12 @@ def create_app(settings: FetcherSettings | None = None) -> Service:
                 ),
                 "dates": RmmDetails(
                     access,
-                    FieldIds(wired.pool, by_field(settings.purchase_field, settings.warranty_field)),
-                    by_field(settings.purchase_member, settings.warranty_member),
+                    ids,
+                    members,
                     settings.date_adapter,
                 ),
                 "clock": time.monotonic,
-                "probes": RmmProbes(
-                    wired.pool, events, access, by_field(settings.purchase_field, settings.warranty_field)
-                ),
+                "probes": RmmProbes(wired.pool, events, access, DateWays(ids, members, settings.date_adapter)),
             },
             pause=PausingIntegrations(wired.pool, events, "fetcher"),
             loops=(room.listen,),

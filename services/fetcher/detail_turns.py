@@ -49,12 +49,13 @@ class DetailTurn:
 
 @dataclass(frozen=True)
 class DetailDevice:
-    """A claimed device, where it is, and until when it is ours."""
+    """A claimed device, where it is, and until when it is ours. `asked`: a person waits for it."""
 
     device_id: str
     company_id: str | None
     site_id: str | None
     leased_until: datetime
+    asked: bool = False
 
 
 @dataclass(frozen=True)

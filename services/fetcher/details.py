@@ -39,7 +39,7 @@ class PostgresDetails:
                 [row["device_id"] for row in rows if row["gone"]],
             )
         return [
-            DetailDevice(row["device_id"], row["company_id"], row["site_id"], row["leased_until"])
+            DetailDevice(row["device_id"], row["company_id"], row["site_id"], row["leased_until"], asked=row["asked"])
             for row in rows
             if not row["gone"]
         ]

@@ -3,22 +3,43 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
+from services.fetcher.findings import (
+    Adapter,
+    DatePlace,
+    Finding,
+    created,
+    in_custom_field,
+    not_created,
+    patched,
+    result_of,
+    unreadable,
+)
 from shared import outbox
-from shared.dates.calendar import DateField
-from shared.errors import Paused, PipelineError, RmmRefused, ScopeMissing, UnknownIntegration
+from shared.dates.calendar import FIELDS, DateField
+from shared.errors import Paused, PipelineError, RmmRefused, ScopeMissing, UnknownIntegration, WriteForbidden
 from shared.integrations.status import resume
 from shared.postgres import Connection, Pool, transaction
 from shared.rmm.client import RmmClient
 from shared.rmm.companies import Company
 from shared.rmm.custom_fields import FieldDefinition
-from shared.rmm_access.opening import RmmAccess
+from shared.rmm.quirks import Quirks
+from shared.rmm_access.date_fields import FieldIds
+from shared.rmm_access.opening import Line, RmmAccess
 
 SOURCE: Final = "fetcher"
 
 _FINISH: Final = "update probes set finished_at = now(), result = $2::text::jsonb where id = $1 and finished_at is null"
+# What kept the sweep from reading dates is mended, as far as the key and the fields go.
+_READABLE: Final = """
+    update detail_sweeps
+    set unreadable_for = null, unreadable_until = null, unreadable_code = null, unreadable_reason = null,
+        unreadable_next_action = null, not_before = '-infinity'
+    where integration_id = $1 and unreadable_code is not null
+"""
+_DESCRIPTION: Final = "year-month-day; kept in step by lifecycle-sync"
 _STILL_PAUSED: Final = """
     update integrations set reason_code = $2, reason = $3, next_action = $4, probe_due_at = null, updated_at = now()
     where id = $1 and status = 'paused_credentials' and ($5::int is null or credentials_version = $5)
@@ -31,43 +52,46 @@ class ProbeOrder:
 
     integration_id: UUID
     probe_id: UUID | None
+    create_definitions: bool = False
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that was tried."""
+class DateWays:
+    """How the tenants call the two dates, and how they are to be written."""
 
-    check: str
-    ok: bool
-    detail: str
-    next_action: str | None = None
-    field: DateField | None = None
-    """The date that it is about: a key without a right to dates still reads lists, so it fails no preflight."""
+    ids: FieldIds
+    members: Mapping[DateField, str]
+    adapter: Adapter = "auto"
+
+    def places(self, quirks: Quirks) -> list[DatePlace]:
+        """Where each date stands in this tenant, as configured or else as learnt."""
+        adapter = self.adapter if self.adapter != "auto" else quirks.adapter
+        remembered = quirks.adapter != "auto" and quirks.adapter == adapter
+        return [DatePlace(field, self.ids.name(field), self.members[field], adapter, remembered) for field in FIELDS]
 
 
 class RmmProbes:
     """The port that the handler uses."""
 
-    def __init__(
-        self, pool: Pool, events: outbox.Outbox, access: RmmAccess, field_names: Mapping[DateField, str]
-    ) -> None:
-        """`field_names` are the custom fields that hold the dates in the RMM."""
+    def __init__(self, pool: Pool, events: outbox.Outbox, access: RmmAccess, ways: DateWays) -> None:
         self._pool = pool
         self._events = events
         self._access = access
-        self._field_names = field_names
+        self._ways = ways
 
     async def run(self, order: ProbeOrder) -> None:
         """Try the key, store what was found, and resume where it works.
 
         What is the RMM's trouble and not the key's is raised, and tried again later, unless somebody waits for it.
         """
-        findings, error = await self._try(order.integration_id, asked=order.probe_id is not None)
+        findings, error = await self._try(order)
         if error and not isinstance(error, Paused) and order.probe_id is None:
             raise error
         async with transaction(self._pool) as conn:
             if order.probe_id:
-                await conn.execute(_FINISH, order.probe_id, json.dumps(_result(findings)))
+                await conn.execute(_FINISH, order.probe_id, json.dumps(result_of(findings)))
+            if any(finding.ok and finding.field for finding in findings):
+                await conn.execute(_READABLE, order.integration_id)
             pending = await self._settle(conn, order.integration_id, error)
         await self._events.publish(*pending)
 
@@ -82,19 +106,19 @@ class RmmProbes:
             )
         return []
 
-    async def _try(self, integration_id: UUID, *, asked: bool) -> tuple[list[Finding], PipelineError | None]:
+    async def _try(self, order: ProbeOrder) -> tuple[list[Finding], PipelineError | None]:
         """The findings in order, up to the first that failed, with its error; of dates only where a person asked."""
         findings: list[Finding] = []
         try:
-            async with self._access.line(integration_id, working=False) as line:
+            async with self._access.line(order.integration_id, working=False) as line:
                 companies = await line.client.companies()
                 findings.append(Finding("sign_in", ok=True, detail="the key signs in for reading"))
                 findings.append(Finding("companies", ok=True, detail=f"{len(companies)} companies"))
                 sites = await line.client.sites([company.company_id for company in companies])
                 findings.append(Finding("sites", ok=True, detail=f"{len(sites)} sites"))
                 findings.append(await self._devices(line.client, companies))
-                if asked:
-                    findings += await self._dates(line.client)
+                if order.probe_id is not None:
+                    findings += await self._dates(line, create=order.create_definitions)
         except UnknownIntegration:
             raise
         except PipelineError as error:
@@ -108,45 +132,32 @@ class RmmProbes:
         page = await client.device_page([companies[0].company_id], limit=1)
         return Finding("devices", ok=True, detail=f"the first company lists {page.devices or 'no'} device")
 
-    async def _dates(self, client: RmmClient) -> list[Finding]:
+    async def _dates(self, line: Line, *, create: bool) -> list[Finding]:
+        """Of each date how it is read and written; creates what is missing where that is asked for."""
+        places = self._ways.places(line.client.quirks)
+        if all(place.adapter == "patch" for place in places):
+            return [*([created([])] if create else []), *map(patched, places)]
         try:
-            found = await client.custom_field_definitions()
+            definitions = await line.client.custom_field_definitions()
         except (ScopeMissing, RmmRefused) as error:
-            return [
-                Finding(field, ok=False, detail=str(error), next_action=error.next_action, field=field)
-                for field in self._field_names
-            ]
-        return [date_finding(field, name, found) for field, name in self._field_names.items()]
+            failed = [not_created(place.name, error) for place in places] if create else []
+            return [*failed, *(unreadable(place, error) for place in places)]
+        findings: list[Finding] = []
+        if create:
+            missing = [place.name for place in places if place.definition(definitions) is None]
+            made, findings = await _create(line.client, missing)
+            definitions = [*definitions, *made]
+        await self._ways.ids.keep(line.integration.id, definitions)
+        return [*findings, *(in_custom_field(place, definitions) for place in places)]
 
 
-def date_finding(field: DateField, name: str, definitions: Sequence[FieldDefinition]) -> Finding:
-    """Say whether the custom field that holds a date exists. Whether the key may write it, only a write can tell."""
-    wanted = name.strip().casefold()
-    found = next((each for each in definitions if each.name.strip().casefold() == wanted), None)
-    if found is None:
-        return Finding(
-            field,
-            ok=False,
-            detail=f"the RMM has no custom field {name!r} for devices",
-            next_action="create it in the RMM as a device custom field, or set the name that it has there",
-            field=field,
-        )
-    kind = found.kind or "unknown type"
-    detail = f"custom field {found.name!r} ({kind}) is there; whether the key may write it is known at the first write"
-    return Finding(field, ok=True, detail=detail, field=field)
-
-
-def _result(findings: list[Finding]) -> dict[str, Any]:
-    return {
-        "ok": all(finding.ok for finding in findings if finding.field is None),
-        "checks": [
-            {
-                "check": finding.check,
-                "ok": finding.ok,
-                "detail": finding.detail,
-                "next_action": finding.next_action,
-                "field": finding.field,
-            }
-            for finding in findings
-        ],
-    }
+async def _create(client: RmmClient, names: Sequence[str]) -> tuple[list[FieldDefinition], list[Finding]]:
+    """Create custom fields of text: a calendar date has no time zone that a datetime could move it by."""
+    made: list[FieldDefinition] = []
+    troubles: list[Finding] = []
+    for name in names:
+        try:
+            made.append(await client.create_definition(name, description=_DESCRIPTION))
+        except (ScopeMissing, WriteForbidden, RmmRefused) as error:
+            troubles.append(not_created(name, error))
+    return made, [*troubles, *([created(made)] if made or not troubles else [])]

@@ -68,7 +68,7 @@ class RmmDetails:
         return await self._custom(line, device, ids) if ids else native
 
     async def _field_ids(self, line: Line, device: DetailDevice) -> dict[DateField, FieldId]:
-        return await self._ids.of(line, device.device_id, FIELDS, priority=Priority.DETAIL, patience=_LOOK_AGAIN)
+        return await self._ids.of(line, device.device_id, FIELDS, priority=_priority(device), patience=_LOOK_AGAIN)
 
     async def _native(self, line: Line, device: DetailDevice) -> Reading:
         detail = await line.client.device_detail(
@@ -76,7 +76,7 @@ class RmmDetails:
             device.site_id if device.company_id else None,
             device.device_id,
             fields=tuple(self._members.values()),
-            priority=Priority.DETAIL,
+            priority=_priority(device),
         )
         sent: dict[DateField, Seen] = {
             field: seen_of(detail.members[name]) for field, name in self._members.items() if name in detail.members
@@ -87,7 +87,7 @@ class RmmDetails:
         wanted = [each.attribute_id for each in ids.values()]
         try:
             found = await line.client.custom_field_values(
-                device.device_id, attribute_ids=wanted, priority=Priority.DETAIL
+                device.device_id, attribute_ids=wanted, priority=_priority(device)
             )
         except RmmRefused as error:
             if error.code == "custom_field_unknown":
@@ -97,6 +97,11 @@ class RmmDetails:
         values = {each.attribute_id: each.value for each in found}
         seen: dict[DateField, Seen] = {field: seen_of(values.get(each.attribute_id)) for field, each in ids.items()}
         return _reading(line, seen)
+
+
+def _priority(device: DetailDevice) -> Priority:
+    """What a person asked for goes as lists do: what the sweep may use can be used up for minutes."""
+    return Priority.LIST if device.asked else Priority.DETAIL
 
 
 def _reading(line: Line, seen: Mapping[DateField, Seen]) -> Reading:

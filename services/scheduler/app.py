@@ -58,6 +58,7 @@ def create_app(settings: SchedulerSettings | None = None) -> Service:
                 every(tick, clock.announce_due_details),
                 every(tick, clock.announce_due_probes),
                 every(tick, clock.revive_stuck_runs),
+                every(tick, clock.forget_removed),
                 every(FRESHNESS_SECONDS, clock.tell_freshness),
                 every(PRUNE_SECONDS, clock.prune),
             ),

@@ -5,6 +5,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 import asyncpg
+import structlog
 
 from services.scheduler.settings import SchedulerSettings
 from shared import outbox
@@ -12,11 +13,14 @@ from shared.detail_sweep.announcing import announce_due_details, fill_lines
 from shared.events.envelope import new_event
 from shared.events.integrations import ProbeDue
 from shared.events.syncs import SyncRequested
+from shared.integrations.removal import forget_next_due
 from shared.integrations.status import queue_sync
 from shared.observability import metrics
 from shared.postgres import Connection, Pool, connection, sql, transaction
 from shared.runs.closing import close_if_done
 from shared.runs.scopes import fail_run, fail_scope, page_due, start_scopes
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("scheduler")
 
 SOURCE: Final = "scheduler"
 _SQL: Final = "services.scheduler.sql"
@@ -144,6 +148,14 @@ class Clock:
         # Chunks that never came count as lost, so that the run ends as partial instead of never.
         await conn.execute(sql(_SQL, "lose_missing_chunks"), run["id"])
         return []
+
+    async def forget_removed(self) -> None:
+        """Let the data of an integration go that was removed, and that nobody restored in time."""
+        forgotten = await forget_next_due(self._pool, source=SOURCE)
+        if forgotten is None:
+            return
+        log.info("data of a removed integration deleted", action="forget", integration_id=str(forgotten.integration_id))
+        await self._events.publish(*forgotten.pending)
 
     async def prune(self) -> None:
         """Drop the bookkeeping of old runs."""

@@ -1,4 +1,4 @@
-"""The two-way switch of an integration and field, off until chosen, with a preview; and its policy in conflicts."""
+"""The two-way switch of an integration and field, off until chosen, with a preview; its policy; a pause's end."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -9,7 +9,7 @@ from shared import audit, outbox
 from shared.audit import Author
 from shared.date_ledger.wishes import tell_edits, wake
 from shared.dates.calendar import DateField
-from shared.integrations.changes import lock_integration
+from shared.integrations.changes import lock_integration, try_key_anew
 from shared.postgres import Connection, sql
 
 Policy = Literal["keep_manual", "remote_wins"]
@@ -24,6 +24,12 @@ _SWITCH: Final = """
 _POLICY: Final = """
     insert into date_settings (integration_id, conflict_policy) values ($1, $2)
     on conflict (integration_id) do update set conflict_policy = excluded.conflict_policy
+"""
+_PAUSED: Final = """
+    select s.writing_reason as reason, s.writing_reason_code as reason_code
+    from date_settings s
+    join integrations i on i.id = s.integration_id and i.credentials_version = s.writing_paused_for
+    where s.integration_id = $1
 """
 
 
@@ -97,3 +103,25 @@ async def set_conflict_policy(conn: Connection, author: Author, integration_id: 
     await audit.record(
         conn, author, "dates.policy_set", "integration", integration_id, after={"conflict_policy": policy}
     )
+
+
+async def resume_writing(conn: Connection, author: Author, integration_id: UUID) -> list[outbox.Pending] | None:
+    """The key has got the right that it lacked: what is held is written. None where writing is not paused.
+
+    Where the right is still missing the first write pauses it again. Raises UnknownIntegration.
+    """
+    before = await lock_integration(conn, author, integration_id)
+    paused = await conn.fetchrow(_PAUSED, integration_id)
+    if paused is None:
+        return None
+    changed = await try_key_anew(conn, author, integration_id)
+    await audit.record(
+        conn,
+        author,
+        "dates.writing_resumed",
+        "integration",
+        integration_id,
+        before={**dict(paused), "credentials_version": before["credentials_version"]},
+        after={"credentials_version": changed.credentials_version},
+    )
+    return changed.pending

@@ -3,7 +3,7 @@
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from shared.events.envelope import EventData
 
@@ -17,7 +17,7 @@ class IntegrationCreated(EventData):
 
 
 class IntegrationEnabled(EventData):
-    """A disabled integration was switched on again; a catch-up sync follows."""
+    """A disabled or removed integration is on again; a catch-up sync follows."""
 
     event_type: ClassVar[str] = "integration.enabled"
     integration_id: UUID
@@ -31,14 +31,17 @@ class IntegrationDisabled(EventData):
 
 
 class IntegrationRemoved(EventData):
-    """The integration is gone, with its links, observations and credentials."""
+    """Nothing is fetched or written any more; told again when its links, observations and credentials have gone."""
 
     event_type: ClassVar[str] = "integration.removed"
     integration_id: UUID
+    forget_at: AwareDatetime | None = Field(
+        default=None, description="until then its data stays, and it can be restored; null: its data has gone"
+    )
 
 
 class CredentialsReplaced(EventData):
-    """A new pair of credentials was stored; they are tried before anything else is done."""
+    """A pair of credentials was stored, or the stored one has new rights; it is tried before anything else is done."""
 
     event_type: ClassVar[str] = "integration.credentials_replaced"
     integration_id: UUID
@@ -68,3 +71,6 @@ class ProbeDue(EventData):
     event_type: ClassVar[str] = "integration.probe_due"
     integration_id: UUID
     probe_id: UUID | None = Field(default=None, description="a preflight that somebody waits for")
+    create_definitions: bool = Field(
+        default=False, description="whether that preflight may create the custom fields of the two dates"
+    )

@@ -33,7 +33,11 @@ class DetailDue(EventData):
 
     event_type: ClassVar[str] = "sync.detail_due"
     integration_id: UUID
-    turn: int = Field(ge=0, description="number of the turn; only the current one of the integration does anything")
+    turn: int = Field(
+        ge=0,
+        le=2**31 - 1,
+        description="number of the turn; only the current one of the integration does anything",
+    )
 
 
 class SyncCompleted(EventData):

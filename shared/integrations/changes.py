@@ -35,6 +35,12 @@ _LOCK: Final = """
     select id, name, status, reason, next_action, client_id, credentials_version from integrations
     where id = $1 and account_id = $2 and status <> 'removed' for update
 """
+_COUNT_UP: Final = """
+    update integrations
+    set credentials_version = credentials_version + 1, probe_due_at = now() + interval '30 seconds', updated_at = now()
+    where id = $1
+    returning credentials_version
+"""
 
 
 class ChangeRefused(Permanent):
@@ -94,10 +100,7 @@ class NewIntegration:
     integration_id: UUID = field(default_factory=uuid4)
 
     def __post_init__(self) -> None:
-        name = " ".join(self.name.split())
-        if not name or len(name) > MAX_NAME or not name.isprintable():
-            raise BadInput("name", f"a name has 1 to {MAX_NAME} printable characters")
-        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "name", checked_name(self.name))
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ async def add_integration(conn: Connection, author: Author, new: NewIntegration,
         _sealed(keys, author, new.integration_id, new.credentials),
     )
     if made is None:
-        await _raise_taken(conn, author, new.name)
+        await raise_taken(conn, author, new.name)
     after = {"name": new.name, "region": new.region.value, "client_id": new.credentials.client_id}
     await audit.record(conn, author, "integration.added", "integration", new.integration_id, after=after)
     if not new.sync:
@@ -178,6 +181,18 @@ async def replace_credentials(
         before={"client_id": before["client_id"], "credentials_version": before["credentials_version"]},
         after={"client_id": credentials.client_id, "credentials_version": version},
     )
+    data = CredentialsReplaced(integration_id=integration_id, credentials_version=version)
+    return Changed(integration_id, before["name"], before["status"], version, [await _tell(conn, author, data)])
+
+
+async def try_key_anew(conn: Connection, author: Author, integration_id: UUID) -> Changed:
+    """Let the stored pair count as a new one: what was paused for it goes on, with tokens that know of added rights.
+
+    The caller says in the audit log why. Raises UnknownIntegration.
+    """
+    before = await lock_integration(conn, author, integration_id)
+    version: int = await conn.fetchval(_COUNT_UP, integration_id)
+    await conn.execute("delete from rmm_tokens where integration_id = $1", integration_id)
     data = CredentialsReplaced(integration_id=integration_id, credentials_version=version)
     return Changed(integration_id, before["name"], before["status"], version, [await _tell(conn, author, data)])
 
@@ -231,6 +246,27 @@ async def lock_integration(conn: Connection, author: Author, integration_id: UUI
     return row
 
 
+async def raise_taken(conn: Connection, author: Author, name: str) -> None:
+    """Raise NameTaken with who has the name, or ChangeRefused where it was given up meanwhile."""
+    row = await conn.fetchrow(
+        "select id, name, status from integrations"
+        " where account_id = $1 and lower(name) = lower($2) and status <> 'removed'",
+        author.account_id,
+        name,
+    )
+    if row is None:  # removed in this very moment
+        raise ChangeRefused(f"the name {name!r} was just given up", next_action="try again")
+    raise NameTaken(row["name"], row["id"], row["status"])
+
+
+def checked_name(text: str) -> str:
+    """The name of an integration, each space a single one. Raises BadInput where it cannot be one."""
+    name = " ".join(text.split())
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise BadInput("name", f"a name has 1 to {MAX_NAME} printable characters")
+    return name
+
+
 async def _record_status(conn: Connection, author: Author, action: str, before: asyncpg.Record, status: str) -> None:
     was = {"status": before["status"], "reason": before["reason"]}
     await audit.record(conn, author, action, "integration", before["id"], before=was, after={"status": status})
@@ -246,18 +282,6 @@ async def _tell(conn: Connection, author: Author, data: EventData, *, event_id: 
         event_id=event_id,
     )
     return await outbox.add(conn, event)
-
-
-async def _raise_taken(conn: Connection, author: Author, name: str) -> None:
-    row = await conn.fetchrow(
-        "select id, name, status from integrations"
-        " where account_id = $1 and lower(name) = lower($2) and status <> 'removed'",
-        author.account_id,
-        name,
-    )
-    if row is None:  # removed in this very moment
-        raise ChangeRefused(f"the name {name!r} was just given up", next_action="try again")
-    raise NameTaken(row["name"], row["id"], row["status"])
 
 
 def _sealed(keys: PublicKeyRing, author: Author, integration_id: UUID, credentials: Credentials) -> str:

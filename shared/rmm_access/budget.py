@@ -25,7 +25,7 @@ SOON_SHARE: Final = 0.05
 
 _PRIORITY: Final = {Priority.WRITE: 0, Priority.LIST: 1, Priority.DETAIL: 2}
 _TAKE: Final = "select wait, seq from take_request($1, $2::smallint, $3, $4, $5, $6)"
-# As the function block_requests of migration 0002, but for this: a shorter wait leaves the reason of the longer one.
+# A shorter wait leaves the reason of the longer one.
 _BLOCK: Final = """
     insert into request_budgets as b (integration_id, blocked_until, blocked_reason)
     values ($1, clock_timestamp() + $2, $3)

@@ -1,7 +1,7 @@
 """Where a tenant keeps the two dates: members of the device, or custom fields found by name once and remembered."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -83,9 +83,11 @@ class FieldIds:
         return {row["field"]: FieldId(row["attribute_id"], row["kind"]) for row in rows}
 
     async def _find(self, line: Line, device_id: str, priority: Priority) -> dict[DateField, FieldId]:
-        integration_id = line.integration.id
-        found_definitions = await _definitions(line, device_id, priority)
-        by_name = {each.name.strip().casefold(): each for each in found_definitions}
+        return await self.keep(line.integration.id, await _definitions(line, device_id, priority))
+
+    async def keep(self, integration_id: UUID, definitions: Sequence[FieldDefinition]) -> dict[DateField, FieldId]:
+        """Remember the two fields among all that the tenant has, and give them."""
+        by_name = {each.name.strip().casefold(): each for each in definitions}
         found: dict[DateField, FieldId] = {}
         for field, name in self._names.items():
             definition = by_name.get(name.strip().casefold())
@@ -96,6 +98,7 @@ class FieldIds:
                 _KEEP, [(integration_id, field, each.attribute_id, each.kind) for field, each in found.items()]
             )
         self._looked[integration_id] = time.monotonic()
+        self._known[integration_id] = found
         return found
 
 

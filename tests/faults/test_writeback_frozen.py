@@ -13,33 +13,33 @@ from tests.support.forked import Lives
 from tests.support.waiting import until
 
 OLD, NEW = "2025-03-01", "2026-04-02"
-LATE_MS = 2500
-"""How long the old write lies before the RMM: until the newer one is written and read back."""
+STUCK_MS = 60_000
+"""Longer than the test: the old write lies before the RMM, and reaches it when the test says so."""
 
 
-@pytest.mark.parametrize("wakes", [True, False], ids=["it wakes", "it is killed"])
-@pytest.mark.parametrize("policy", ["keep_manual", "remote_wins"])
+@pytest.mark.parametrize(
+    ("policy", "wakes"), [("keep_manual", True), ("remote_wins", True), ("remote_wins", False)], ids=str
+)
 async def test_the_newest_date_wins_in_the_end(world: MakeWorld, tmp_path: Path, *, wakes: bool, policy: str) -> None:  # noqa: F811
     w = await world(count=2)
     await w.within(lambda conn: set_conflict_policy(conn, w.author, w.integration_id, policy))
-    async with Lives.of("writeback", tmp_path, **w.values()) as lives:
+    async with Lives.of("writeback", tmp_path, **w.values(rmm_timeout_seconds=3.0)) as lives:
         frozen = await lives.start()
         await w.publish(w.event(1, "2024-01-01"))
         await until("the fields are known", lambda: _stands(w, 1, "2024-01-01"))
         await w.idle()
         old, new = w.event(0, OLD, at=MOMENT), w.event(0, NEW, at=MOMENT + timedelta(minutes=1))
-        late = await w.rmm.fault({"path": "custom-fields", "method": "PUT", "times": 1}, delay_ms=LATE_MS)
+        late = await w.rmm.fault(
+            {"path": "custom-fields", "method": "PUT", "times": 1}, delay_ms=STUCK_MS, drop="before"
+        )
         await w.publish(old)
         await until("the old write is on its way", lambda: _fired(w, late))
         lives.freeze(frozen)
         await w.desk.execute("update date_pushes set leased_until = clock_timestamp() where leased_until is not null")
         heir = await lives.start()
-        # The broker finds out only by its heartbeats that the frozen one hears nothing: every other message is lost to
-        # it until then, so all are sent twice and more.
-        await w.publish(new, new)
         await until("the newer date is written", lambda: _written(w, new))
         assert await w.there(0) == NEW
-        await until("the old write comes after it", lambda: _stands(w, 0, OLD))
+        await w.person(0, purchase_date=OLD)  # no person: it is the old write that comes now
         if wakes:
             lives.wake(frozen)
         else:
@@ -89,8 +89,12 @@ async def test_a_person_who_goes_back_to_a_date_of_ours_is_no_late_write(world: 
 
 
 async def _written(w: World, event: dict[str, Any]) -> bool:
+    """Whether an edit is written. The broker finds out by its heartbeats that the frozen one hears nothing: until then
+    every other message goes to it, so the edit and the wake-up are sent again and again."""
     await w.desk.execute("update date_turns set announced_at = null")
     status = await w.desk.value("select status from date_edits where event_id = $1", event["id"])
+    if status is None:
+        await w.publish(event)
     return bool(status == "written")
 
 

@@ -88,18 +88,30 @@ def _serve(app: str) -> None:
     create_app = import_module(app).create_app
     answers = os.dup(1)
     os.dup2(2, 1)
+    alive: set[int] = set()
     for line in sys.stdin:
         word, _, rest = line.strip().partition(" ")
         if word == "kill":
             pid = int(rest)
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            _end(pid)
+            alive.discard(pid)
         else:
             pid = os.fork()
             if pid == 0:
                 os.close(answers)
                 _live(create_app)
+            alive.add(pid)
         os.write(answers, f"{pid}\n".encode())
+    # Whoever asked has ended, perhaps without a word.
+    for pid in alive:
+        _end(pid)
+
+
+def _end(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    # One that stands still ends at once on most systems, and on some only when it is woken.
+    os.kill(pid, signal.SIGCONT)
+    os.waitpid(pid, 0)
 
 
 def _live(create_app: Any) -> None:

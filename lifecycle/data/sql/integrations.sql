@@ -1,5 +1,5 @@
 -- Integrations as documents: those that need a person first.
--- $1 account, $2 integration or null
+-- $1 account, $2 integration or null, $3 whether those that were removed are wanted too
 select i.*,
     b.blocked_until as quota_until,
     d.total - g.missing - g.archived as active, g.missing, g.archived,
@@ -20,9 +20,10 @@ cross join lateral (
     select count(*) filter (where state = 'missing') as missing, count(*) filter (where state = 'archived') as archived
     from devices where integration_id = i.id and state <> 'active'
 ) g
-where i.account_id = $1 and i.status <> 'removed' and ($2::uuid is null or i.id = $2)
+where i.account_id = $1 and (i.status <> 'removed' or $3) and ($2::uuid is null or i.id = $2)
 order by
     case
+        when i.status = 'removed' then 4
         when i.status = 'paused_credentials' or b.blocked_until is not null then 1
         when r.status in ('needs_review', 'failed', 'partial') then 2
         else 3

@@ -54,7 +54,7 @@ claimed as (
     where r.integration_id = $1 and r.device_id = free.device_id
     returning r.device_id, r.leased_until, free.rank, free.line_at
 )
-select c.device_id, c.leased_until, d.company_id, d.site_id, d.device_id is null as gone
+select c.device_id, c.leased_until, d.company_id, d.site_id, d.device_id is null as gone, c.rank = 0 as asked
 from claimed c
 left join devices d on d.integration_id = $1 and d.device_id = c.device_id and d.state <> 'archived'
 order by c.rank, c.line_at, c.device_id

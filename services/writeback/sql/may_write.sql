@@ -1,4 +1,4 @@
--- Whether an integration can be written to now, and if not, why. No row: it was removed, or never was.
+-- Whether an integration can be written to now, and if not, why. No row: its data has gone, or it never was.
 select i.status in ('never_synced', 'active') and s.writing_paused_for is distinct from i.credentials_version as writable,
     case when i.status in ('never_synced', 'active') then s.writing_reason_code else coalesce(i.reason_code, i.status) end
         as reason_code,
@@ -8,4 +8,4 @@ select i.status in ('never_synced', 'active') and s.writing_paused_for is distin
     coalesce(s.conflict_policy, 'keep_manual') as conflict_policy
 from integrations i
 left join date_settings s on s.integration_id = i.id
-where i.id = $1 and i.status <> 'removed'
+where i.id = $1 and i.forgotten_at is null

@@ -39,10 +39,10 @@ async def resident(servers: Servers, rmm: Rmm, name: str) -> Resident:
             assert integration_id is not None
             return await store.ended(await store.sync(integration_id))
 
-        loads = [await _load(services, store, work) for work in (first, again)]
-        for load, words in zip(loads, ("first load", "nothing changed"), strict=True):
-            tell(f"  pipeline, {words}: {load.rate:,.0f} devices/s, strangers {load.cpu.others:.1f} CPU s")
-        return Resident(*loads, peaks(services))
+        found = Resident(await _load(services, store, first), await _load(services, store, again), peaks(services))
+    for load, words in ((found.first, "first load"), (found.again, "nothing changed")):
+        tell(f"  pipeline, {words}: {load.rate:,.0f} devices/s, strangers {load.cpu.others:.1f} CPU s")
+    return found
 
 
 async def cold(servers: Servers, rmm: Rmm, name: str) -> Load:

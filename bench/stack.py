@@ -42,7 +42,8 @@ class Rmm:
 
     def tenant(self, name: str) -> "Rmm":
         """The same simulator with the key of a tenant beside the first."""
-        return replace(self, **self.tenants[name])
+        pair = self.tenants[name]
+        return replace(self, client_id=pair["client_id"], client_secret=pair["client_secret"])
 
 
 @dataclass

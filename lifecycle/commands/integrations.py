@@ -1,4 +1,4 @@
-"""`integrations add|list|show|sync|replace-credentials|enable|disable|remove|preflight|two-way`."""
+"""`integrations add|list|show|sync|replace-credentials|enable|disable|remove|restore|preflight|two-way`."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -34,6 +34,9 @@ TimeoutOption = Annotated[
 ]
 CompanyOption = Annotated[str | None, typer.Option("--company", help="Only this company, by its id or name.")]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="Only this device, by its id in the RMM.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Those that were removed too.")]
+NowOption = Annotated[bool, typer.Option("--now", help="Delete its data at once: there is no way back.")]
+NewNameOption = Annotated[str | None, typer.Option("--name", help="Another name, where its own is taken by now.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 CreateOption = Annotated[
     bool, typer.Option("--create-definitions", help="Create the custom fields of the two dates that are missing.")
@@ -52,6 +55,7 @@ def register(app: typer.Typer) -> None:
     add(group, "enable")(enable)
     add(group, "disable")(disable)
     add(group, "remove")(remove)
+    add(group, "restore")(restore)
     add(group, "preflight")(preflight)
     add(group, "two-way")(two_way)
     app.add_typer(group, name="integrations")
@@ -94,17 +98,18 @@ async def add_integration(
         )
 
 
-async def list_integrations(out: Output, *, account: AccountOption = None) -> None:
+async def list_integrations(out: Output, *, every: AllOption = False, account: AccountOption = None) -> None:
     """List the integrations, those that need a person first.
 
     lifecycle integrations list
+    lifecycle integrations list --all
     lifecycle integrations list --json | jq -r '.[].name'
     """
     from lifecycle.data import integrations  # noqa: PLC0415 - `--help` is quick
     from lifecycle.session import connect  # noqa: PLC0415 - the same
 
     async with connect(account) as session:
-        documents = await integrations.list_integrations(session.connection, session.account_id)
+        documents = await integrations.list_integrations(session.connection, session.account_id, removed=every)
     if out.json_wanted:
         out.document(documents)
         return
@@ -229,21 +234,41 @@ async def disable(out: Output, integration: IdArgument, *, account: AccountOptio
 
 
 async def remove(
-    out: Output, integration: IdArgument, *, yes: YesOption = False, account: AccountOption = None
+    out: Output,
+    integration: IdArgument,
+    *,
+    now: NowOption = False,
+    yes: YesOption = False,
+    account: AccountOption = None,
 ) -> None:
     """Remove an integration with its devices and credentials; what others see and people edited stays.
 
         lifecycle integrations remove Acme
         lifecycle integrations remove Acme --yes     for scripts
 
-    It shows what goes and asks for the name first. There is no way back.
+    It shows what goes and asks for the name first. From then on nothing is read or written. The data is deleted after
+    LIFECYCLE_REMOVAL_UNDO_SECONDS, a day as a rule; until then `restore` brings it back. With --now it goes at once.
     """
-    from lifecycle.data import switching  # noqa: PLC0415 - `--help` is quick
-    from lifecycle.data.naming import find_integration  # noqa: PLC0415 - the same
+    from lifecycle.data import removing  # noqa: PLC0415 - `--help` is quick
     from lifecycle.session import connect  # noqa: PLC0415 - the same
 
     async with connect(account) as session:
-        await switching.remove(session, out, await find_integration(session, integration), yes=yes)
+        await removing.remove(session, out, integration, yes=yes, now=now)
+
+
+async def restore(
+    out: Output, integration: IdArgument, *, name: NewNameOption = None, account: AccountOption = None
+) -> None:
+    """Bring back a removed integration as it was, while its data is there; a catch-up sync follows.
+
+    lifecycle integrations restore Acme
+    lifecycle integrations restore 1f0c3a --name "Acme 2"
+    """
+    from lifecycle.data import removing  # noqa: PLC0415 - `--help` is quick
+    from lifecycle.session import connect  # noqa: PLC0415 - the same
+
+    async with connect(account) as session:
+        await removing.restore(session, out, integration, name=name)
 
 
 async def preflight(

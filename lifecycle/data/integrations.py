@@ -8,13 +8,14 @@ from lifecycle.data.date_freshness import read_freshness
 from lifecycle.data.naming import PACKAGE
 from lifecycle.data.runs import Document, list_runs
 from lifecycle.data.two_way_state import read_two_way
-from lifecycle.data.words import ago
+from lifecycle.data.words import ago, at
 from lifecycle.output import Output
 from shared.postgres import Connection, sql
 
 _PLAIN: Final = (
     *("name", "region", "client_id", "credentials_version", "status", "reason_code", "reason", "next_action"),
-    *("next_sync_at", "last_success_at", "created_at", "parked", "edits_waiting", "conflicts"),
+    *("next_sync_at", "last_success_at", "created_at", "removed_at", "forget_at", "forgotten_at"),
+    *("parked", "edits_waiting", "conflicts"),
 )
 _SHOWN_RUNS: Final = 5
 _SHOWN_CHANGES: Final = 20
@@ -23,10 +24,10 @@ COLUMNS: Final = ("name", "region", "status", "devices", "last success", "last a
 
 
 async def list_integrations(
-    connection: Connection, account_id: UUID, integration_id: UUID | None = None
+    connection: Connection, account_id: UUID, integration_id: UUID | None = None, *, removed: bool = False
 ) -> list[Document]:
-    """Those that need a person first, then by name."""
-    rows = await connection.fetch(sql(PACKAGE, "integrations"), account_id, integration_id)
+    """Those that need a person first, then by name; with `removed` those that were removed too, at the end."""
+    rows = await connection.fetch(sql(PACKAGE, "integrations"), account_id, integration_id, removed)
     dates = await read_freshness(connection, account_id, integration_id)
     return [{**_document(row), "dates": dates.get(row["id"])} for row in rows]
 
@@ -110,6 +111,16 @@ def _out_of_quota(until: datetime) -> Document:
     }
 
 
+def _removed(row: Any) -> Document:
+    # Why it was as it was before is kept in its row, for whoever restores it.
+    if row["forgotten_at"] is not None:
+        reason, next_action = f"removed, data deleted at {at(row['forgotten_at'])}", None
+    else:
+        reason = f"removed {ago(row['removed_at'])}, data deleted at {at(row['forget_at'])}"
+        next_action = f"until then it comes back with: lifecycle integrations restore {row['id']}"
+    return {"reason_code": "removed", "reason": reason, "next_action": next_action}
+
+
 def _document(row: Any) -> Document:
     last = None
     if row["run_id"] is not None:
@@ -118,6 +129,8 @@ def _document(row: Any) -> Document:
             **{name: row[f"run_{name}"] for name in ("status", "reason", "next_action", "requested_at", "finished_at")},
         }
     document = {name: row[name] for name in _PLAIN}
+    if row["status"] == "removed":
+        document |= _removed(row)
     if row["quota_until"] is not None and _works(document):
         document |= _out_of_quota(row["quota_until"])
     return {

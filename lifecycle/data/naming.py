@@ -46,10 +46,25 @@ async def find_integration(session: Session, word: str) -> FoundIntegration:
     if best:
         row = best[0]
         return FoundIntegration(row["id"], row["name"], row["status"], row["reason"], row["next_action"])
+    await _tell_removed(session, word)
     names = await session.connection.fetch(
         "select name from integrations where account_id = $1 and status <> 'removed' order by name", session.account_id
     )
     raise NotFound(f"there is no integration {word!r}", _suggestion(word, [row["name"] for row in names]))
+
+
+async def find_removed(session: Session, word: str) -> FoundIntegration | None:
+    """The removed integration that a word means, the one removed last of several by a name; None where there is none.
+
+    One whose data has gone is found too, where no other is.
+    """
+    rows = await session.connection.fetch(
+        sql(PACKAGE, "removed_named"), session.account_id, word.strip(), SHORTEST_PREFIX
+    )
+    if not rows:
+        return None
+    row = rows[0]
+    return FoundIntegration(row["id"], row["name"], row["status"], None, None)
 
 
 async def find_optional(session: Session, word: str | None) -> UUID | None:
@@ -65,6 +80,18 @@ async def find_run(session: Session, word: str) -> UUID:
 async def find_parked(session: Session, word: str) -> UUID:
     """The parked message of this id or start of an id, nobody's included; raises `NotFound` and `WrongUsage`."""
     return await _by_id(session, word, "parked message", "parked_messages", "lifecycle parked list")
+
+
+async def _tell_removed(session: Session, word: str) -> None:
+    """Raises `NotFound` with the way back, where a word means an integration whose data is still there."""
+    rows = await session.connection.fetch(
+        sql(PACKAGE, "removed_named"), session.account_id, word.strip(), SHORTEST_PREFIX
+    )
+    if rows and rows[0]["forgotten_at"] is None:
+        raise NotFound(
+            f"integration {rows[0]['name']} was removed",
+            f"bring it back with: lifecycle integrations restore {rows[0]['id']}",
+        )
 
 
 async def _by_id(session: Session, word: str, kind: str, table: str, lister: str) -> UUID:

@@ -1,6 +1,5 @@
-"""`integrations replace-credentials`, `enable`, `disable`, `remove` and `preflight`."""
+"""`integrations replace-credentials`, `enable`, `disable` and `preflight`."""
 
-import sys
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +8,12 @@ from lifecycle.data.naming import FoundIntegration
 from lifecycle.data.probes import await_probe, request_probe, say_checks
 from lifecycle.data.publishing import SWEPT, change, publish
 from lifecycle.data.waiting import Waiting
-from lifecycle.exits import ExitCode, Refused
+from lifecycle.exits import ExitCode
 from lifecycle.output import Output
 from lifecycle.session import Session
 from shared import outbox
 from shared.audit import Author
-from shared.integrations import changes, removal
+from shared.integrations import changes
 from shared.postgres import Connection
 
 
@@ -80,31 +79,6 @@ async def disable(session: Session, out: Output, integration: FoundIntegration) 
     )
 
 
-async def remove(session: Session, out: Output, integration: FoundIntegration, *, yes: bool) -> None:
-    """Removes it after a confirmation that shows what goes."""
-    counts = await removal.count_removal(session.connection, integration.id)
-    said = (
-        f"removing {integration.name} deletes {counts.devices:,} devices and {counts.assets:,} assets; "
-        f"{counts.kept_seen_elsewhere:,} assets stay because others see them, {counts.kept_edited:,} because a person "
-        "edited them"
-    )
-    if not yes:
-        _confirm(out, integration, said)
-    removed = await change(session, lambda conn, who: removal.remove(conn, who, integration.id))
-    if not await publish(session, removed.pending):
-        out.message(SWEPT)
-    document = {
-        "integration_id": removed.integration_id,
-        "name": removed.name,
-        "status": "removed",
-        "devices": removed.devices,
-        "assets": removed.assets,
-        "kept": removed.kept,
-    }
-    words = f"removed {removed.name}: {removed.devices:,} devices and {removed.assets:,} assets; {removed.kept:,} stay"
-    _say(out, document, words)
-
-
 async def preflight(
     session: Session, out: Output, integration: FoundIntegration, waiting: Waiting, *, create_definitions: bool
 ) -> ExitCode:
@@ -128,19 +102,6 @@ async def preflight(
             }
         )
     return say_checks(out, result)
-
-
-def _confirm(out: Output, integration: FoundIntegration, said: str) -> None:
-    if not sys.stdin.isatty() or out.json_wanted:
-        raise Refused(f"not confirmed: {said}", "confirm it with --yes")
-    import typer  # noqa: PLC0415 - only for a prompt
-
-    out.errors.print(said, markup=False, highlight=False)
-    typed: str = typer.prompt(
-        f"type the name {integration.name} to remove it", default="", show_default=False, err=True
-    )
-    if typed.strip() != integration.name:
-        raise Refused("not confirmed: nothing was removed", "type the name as it is shown, or give --yes")
 
 
 def _document(changed: changes.Changed) -> dict[str, Any]:

@@ -32,6 +32,11 @@ def ago(at: datetime | None, now: datetime | None = None) -> str:
     return f"{duration(max(seconds, 0))} ago" if seconds > -1 else f"in {duration(-seconds)}"
 
 
+def at(moment: datetime) -> str:
+    """`2026-11-24 17:42 UTC`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def day_in_words(day: date | None, today: date) -> str:
     """`2027-03-01 (in 41 days)`; nothing for no date."""
     if day is None:

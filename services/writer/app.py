@@ -19,7 +19,7 @@ class WriterSettings(ServiceSettings):
     """What the writer needs beyond every service."""
 
     writer_prefetch: int = Field(default=16, ge=1, le=100, description="chunks that one writer takes ahead")
-    writer_at_once: int = Field(default=2, ge=1, le=50, description="chunks that one writer writes at once")
+    writer_at_once: int = Field(default=1, ge=1, le=50, description="chunks that one writer writes at once")
 
 
 def decode_page(message: Any) -> Bulk[AssetPageNormalized]:

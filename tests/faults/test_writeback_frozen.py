@@ -89,8 +89,11 @@ async def test_a_person_who_goes_back_to_a_date_of_ours_is_no_late_write(world: 
 
 
 async def _written(w: World, event: dict[str, Any]) -> bool:
-    """Whether an edit is written. The broker finds out by its heartbeats that the frozen one hears nothing: until then
-    every other message goes to it, so the edit and the wake-up are sent again and again."""
+    """Whether an edit is written.
+
+    The broker finds out by its heartbeats that the frozen one hears nothing: until then every other message goes to it,
+    so the edit and the wake-up are sent again and again.
+    """
     await w.desk.execute("update date_turns set announced_at = null")
     status = await w.desk.value("select status from date_edits where event_id = $1", event["id"])
     if status is None:

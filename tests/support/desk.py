@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -25,6 +26,7 @@ from tests.support.waiting import PATIENCE_SECONDS, until
 T = TypeVar("T")
 Run = asyncpg.Record
 
+NO_TIME = timedelta()
 ENDED = ("succeeded", "succeeded_with_rejects", "partial", "needs_review", "failed", "cancelled")
 
 
@@ -118,11 +120,19 @@ class Desk:
 
         await self.change(work)
 
-    async def remove(self, integration_id: UUID) -> None:
-        """Remove it with its data."""
+    async def remove(self, integration_id: UUID, *, undo_for: timedelta = NO_TIME) -> None:
+        """Remove it; its data goes at once, or when `undo_for` is over."""
 
         async def work(conn: Connection) -> tuple[None, Sequence[outbox.Pending]]:
-            return None, (await removal.remove(conn, self.author, integration_id)).pending
+            return None, (await removal.remove(conn, self.author, integration_id, undo_for=undo_for)).pending
+
+        await self.change(work)
+
+    async def restore(self, integration_id: UUID, *, name: str | None = None) -> None:
+        """Bring back what was removed."""
+
+        async def work(conn: Connection) -> tuple[None, Sequence[outbox.Pending]]:
+            return None, (await removal.restore(conn, self.author, integration_id, name=name)).pending
 
         await self.change(work)
 

@@ -1,7 +1,7 @@
 """The most bytes that waited in the broker's queues, those delivered and not yet acked included."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ class Peak:
 
 
 @asynccontextmanager
-async def peak_bytes(servers: Servers) -> AsyncIterator[Peak]:
+async def peak_bytes(servers: Servers) -> AsyncGenerator[Peak]:
     """Look every 100 ms for as long as the context lasts. Not for what is timed: it costs the broker some CPU."""
     found = Peak()
     await _evaluate(servers, _BEGIN)

@@ -1,7 +1,7 @@
 """One benchmark at a time in a checkout: a second one would delete the servers of the first."""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from lifecycle.exits import Failure
 
 
 @contextmanager
-def only_one(path: Path) -> Iterator[None]:
+def only_one(path: Path) -> Generator[None]:
     """Hold the lock file for as long as the context lasts; it ends with the process, however that ends.
 
     Raises Failure at once where another benchmark holds it.

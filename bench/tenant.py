@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -111,7 +111,7 @@ def _times(row: Any) -> RunTimes:
 
 
 @asynccontextmanager
-async def open_store(servers: Servers, database_url: str) -> AsyncIterator[Store]:
+async def open_store(servers: Servers, database_url: str) -> AsyncGenerator[Store]:
     """Connect to the stack's database and broker."""
     pool = await open_pool(database_url, service="bench", size=4)
     publisher = publisher_broker(servers.amqp_url, "bench")

@@ -1,6 +1,6 @@
 """Two writers instead of one: the same backlog, all writers let go at once, and the rate over its middle."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,6 +21,8 @@ from shared.postgres import connection
 
 # Below this many chunks nothing stands in the way of the fetcher.
 _ANY = 100_000
+# A writer takes 16 chunks ahead as shipped: with a small backlog the first one would take all of it.
+_SMALL_FLEET, _SMALL_AHEAD = 20_000, 2
 # What the writer asks for at the beginning of each of its transactions, to keep a removal out.
 _HOLD = "select pg_advisory_lock(hashtextextended('integration:' || $1, 0))"
 _LET_GO = "select pg_advisory_unlock(hashtextextended('integration:' || $1, 0))"
@@ -71,7 +73,7 @@ async def run(servers: Servers, options: Options) -> Measured:
     for number in options.numbers:
         tell(f" round {number} of {options.rounds}")
         for writers in (1, 2) if number % 2 else (2, 1):
-            drained = await _drain(servers, rmm, number, writers)
+            drained = await _drain(servers, rmm, options.devices, number, writers)
             tell(f"  {writers}: {drained.chunks} chunks, {drained.rate:,.0f} devices/s")
             found[writers].append(drained)
     await servers.stop_rmm(rmm)
@@ -85,9 +87,11 @@ async def run(servers: Servers, options: Options) -> Measured:
     return Measured(rows, [asdict(one) for one in (*found[1], *found[2])])
 
 
-async def _drain(servers: Servers, rmm: Rmm, number: int, writers: int) -> Drained:
+async def _drain(servers: Servers, rmm: Rmm, devices: int, number: int, writers: int) -> Drained:
     url = await servers.fresh_database(f"writers_{number}_{writers}")
     settings = {**UNLIMITED, "chunks_waiting_own": _ANY, "chunks_waiting_all": _ANY}
+    if devices < _SMALL_FLEET:
+        settings["writer_prefetch"] = _SMALL_AHEAD
     services = Services(servers, url, rmm, scale={"writer": 0}, settings=settings)
     async with services, open_store(servers, url) as store:
         await services.ready()
@@ -110,11 +114,11 @@ async def _drain(servers: Servers, rmm: Rmm, number: int, writers: int) -> Drain
                 return (await store.ended(run_id)).seconds
 
             _, cpu = await spent(services.roots, work)
-        devices = await _check(store, run_id)
+        stored = await _check(store, run_id)
         rate = await store.pool.fetchval(_MIDDLE, run_id)
         if rate is None:
             raise Failure("the backlog is too small for a rate", "take more devices")
-        return Drained(writers, chunks, devices, rate, cpu)
+        return Drained(writers, chunks, stored, rate, cpu)
 
 
 async def _backlog(servers: Servers, store: Store, run_id: UUID) -> int:
@@ -137,7 +141,7 @@ async def _backlog(servers: Servers, store: Store, run_id: UUID) -> int:
 
 
 @asynccontextmanager
-async def _held(store: Store, integration_id: UUID) -> AsyncIterator[Any]:
+async def _held(store: Store, integration_id: UUID) -> AsyncGenerator[Any]:
     """Let no writer begin before the release, however long its start takes; they wait for a lock of Postgres."""
     async with connection(store.pool) as conn:
         await conn.execute(_HOLD, str(integration_id))

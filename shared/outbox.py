@@ -4,17 +4,21 @@ Whoever wrote the row publishes it right after the commit; the scheduler sweeps 
 between publish and delete makes a duplicate, which every handler takes twice without harm.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 import structlog
 
-from shared.bus import Bus
 from shared.errors import BrokerUnavailable, Permanent
 from shared.events.envelope import Event
 from shared.postgres import Connection, Pool, connection, transaction
+
+if TYPE_CHECKING:
+    # The broker's library takes half a second to import, and whoever only stores events needs none of it.
+    from shared.bus import Bus
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("outbox")
 
@@ -59,10 +63,15 @@ async def add_all(conn: Connection, events: Sequence[Event[Any]]) -> list[Pendin
     return [Pending(row["id"], row["routing_key"], row["body"], row["correlation_id"]) for row in rows]
 
 
+async def delete_all(conn: Connection, ids: Sequence[int]) -> None:
+    """Forget rows that are published."""
+    await conn.execute("delete from outbox where id = any($1)", ids)
+
+
 class Outbox:
     """Publishes what was stored."""
 
-    def __init__(self, pool: Pool, bus: Bus) -> None:
+    def __init__(self, pool: Pool, bus: "Bus") -> None:
         self._pool = pool
         self._bus = bus
 
@@ -77,15 +86,30 @@ class Outbox:
             pass
         if sent:
             async with connection(self._pool) as conn:
-                await conn.execute("delete from outbox where id = any($1)", sent)
+                await delete_all(conn, sent)
+
+    async def publish_many(self, pending: Sequence[Pending]) -> list[int]:
+        """Publish all at once and in no order; returns the rows to be deleted, by the caller and in bulk.
+
+        What is not in the result stays for the scheduler's sweep.
+        """
+        sent = await asyncio.gather(*map(self._publish_one, pending))
+        return [event.id for event, done in zip(pending, sent, strict=True) if done]
 
     async def sweep(self, *, older_than_seconds: float = 5.0) -> int:
         """Publish what was left behind; returns how many. Any number of sweepers share the work."""
         async with transaction(self._pool) as conn:
             rows = await conn.fetch(_TAKE, older_than_seconds, SWEEP_BATCH)
             sent = [row["id"] for row in rows if await self._sweep_one(row)]
-            await conn.execute("delete from outbox where id = any($1)", sent)
+            await delete_all(conn, sent)
         return len(sent)
+
+    async def _publish_one(self, event: Pending) -> bool:
+        try:
+            await self._bus.publish_body(event.routing_key, event.body.encode(), event.correlation_id)
+        except BrokerUnavailable:
+            return False
+        return True
 
     async def _sweep_one(self, row: asyncpg.Record) -> bool:
         try:

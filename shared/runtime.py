@@ -5,9 +5,11 @@ is here. Nothing connects before `serve` runs the app.
 """
 
 import asyncio
+import errno
 import gc
 import inspect
 import signal
+import socket
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -28,7 +30,7 @@ from starlette.routing import Route
 
 from shared.bus import Bus, no_connection, publisher_broker
 from shared.delivery import DeliveryRules, Pause
-from shared.errors import PipelineError
+from shared.errors import Permanent, PipelineError
 from shared.migrations import MigrationError, check_current
 from shared.observability import logs
 from shared.observability.health import BrokerLook, Health
@@ -144,7 +146,7 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         server = _HealthServer(self)
-        serving = asyncio.create_task(server.serve())
+        serving = asyncio.create_task(server.serve([listening(self.settings.http_host, self.settings.http_port)]))
         try:
             async with self.running():
                 stopped = asyncio.create_task(stop.wait())
@@ -153,6 +155,23 @@ class Service:
         finally:
             server.should_exit = True
             await serving
+
+
+class CannotListen(Permanent):
+    """Health and metrics have no address to answer at."""
+
+    code = "cannot_listen"
+    next_action = "set LIFECYCLE_HTTP_HOST and LIFECYCLE_HTTP_PORT to a free address of this machine; port 0 takes one"
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises CannotListen."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
+        raise CannotListen(f"health and metrics cannot be served at {host}, port {port}: {why}") from error
 
 
 def _consumer(service: Service, amqp_url: str, wiring: Wiring, bus: Bus, pool: Pool) -> RabbitBroker:

@@ -111,7 +111,7 @@ class SimulatorConfig(BaseModel):
     def beside(self, name: str) -> "SimulatorConfig":
         """Return what a tenant beside the first holds: a fleet of its own seed, with some 50 devices a company."""
         devices = self.tenants[name]
-        own = {
+        own: dict[str, object] = {
             "seed": self.seed + 1 + list(self.tenants).index(name),
             "devices": devices,
             "companies": max(1, devices // 50),

@@ -71,9 +71,9 @@ async def two_way(
     from lifecycle.data.two_way import Wish  # noqa: PLC0415 - the same
     from lifecycle.data.two_way import two_way as carry_out  # noqa: PLC0415 - the same
     from lifecycle.session import connect  # noqa: PLC0415 - the same
-    from shared.dates.calendar import FIELDS  # noqa: PLC0415 - the same
+    from shared.dates.calendar import FIELDS, DateField  # noqa: PLC0415 - the same
 
-    fields = [name for name in FIELDS if field.value in {name, "both"}]
+    fields: list[DateField] = [name for name in FIELDS if field.value in {name, "both"}]
     wish = Wish(fields, on, preview, write_history, policy.value if policy is not None else None, resume_writing)
     async with connect(account) as session:
         found = await find_integration(session, integration)

@@ -1,5 +1,6 @@
 """Assets as people and scripts see them: filters, documents, and reading any number of them."""
 
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -30,6 +31,8 @@ PLAIN: Final = (
     *("purchase_date", "purchase_date_origin", "warranty_expiration_date", "warranty_expiration_date_origin"),
 )
 _PREFETCH: Final = 500
+_ID_DIGITS: Final = 32
+_HEX: Final = re.compile(r"[0-9a-f]{1,32}")
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ async def find_asset(session: Session, word: str) -> UUID:
     """The asset of this id, start of an id, serial number, name or device id; raises `NotFound` and `WrongUsage`."""
     text = word.strip()
     rows = await session.connection.fetch(
-        sql(PACKAGE, "assets_named"), session.account_id, text, normalise_serial(text), SHORTEST_PREFIX
+        sql(PACKAGE, "assets_named"), session.account_id, text, normalise_serial(text), *id_range(text)
     )
     best = sorted({row["id"] for row in rows if row["rank"] == rows[0]["rank"]})
     if not best:
@@ -86,6 +89,15 @@ async def find_asset(session: Session, word: str) -> UUID:
         raise WrongUsage(f"{word!r} means several assets: {', '.join(map(str, best))}", "give the id of one of them")
     found: UUID = best[0]
     return found
+
+
+def id_range(word: str) -> tuple[UUID | None, UUID | None]:
+    """The least and the greatest id that begin with this word; None twice where none does, or it is too short."""
+    digits = word.lower().replace("-", "")
+    if len(word) < SHORTEST_PREFIX or not _HEX.fullmatch(digits):
+        return None, None
+    low, high = UUID(digits.ljust(_ID_DIGITS, "0")), UUID(digits.ljust(_ID_DIGITS, "f"))
+    return (low, high) if str(low).startswith(word.lower()) else (None, None)
 
 
 async def read_asset(session: Session, asset_id: UUID) -> Document:

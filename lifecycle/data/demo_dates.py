@@ -161,9 +161,7 @@ async def _back(
     await rmm.set_date(computer.device_id, PURCHASE, value)
     began = time.monotonic()
     out.message(f"\nin the RMM a person changes when {computer.name} was bought: {before or 'empty'} -> {value}")
-    out.message(
-        "the slow sweep would read it within a day, with requests that are left over; now it is asked for with:"
-    )
+    out.message("the slow sweep comes by within a day; whoever does not want to wait asks:")
     out.message(f"  lifecycle integrations sync {integration.shell_name} --device {computer.device_id}")
     arrived = await _read_again(session, out, integration, computer, value)
     document = {"asset_id": computer.id, "field": PURCHASE, "value": value, "arrived": arrived}

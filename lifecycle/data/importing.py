@@ -5,7 +5,6 @@ edit: the outbox, then the broker; write-back has the last word. An event's id i
 stands in the file, so the same file again, or the rest of one that was broken off, is no second edit.
 """
 
-import asyncio
 import csv
 import time
 from collections.abc import AsyncGenerator, Iterator
@@ -22,12 +21,13 @@ from lifecycle.data.counting import counting
 from lifecycle.data.csv_tables import BadTable, Layout, find_layout, read_rows
 from lifecycle.data.date_styles import Order
 from lifecycle.data.import_reading import Survey, entries, survey
+from lifecycle.data.import_sending import Sending
 from lifecycle.data.naming import PACKAGE
 from lifecycle.data.publishing import SOURCE, SWEPT, author, connected
 from lifecycle.exits import Unreachable, WrongUsage
 from lifecycle.output import Output
 from lifecycle.session import Session
-from shared import audit, outbox
+from shared import audit
 from shared.audit import Author
 from shared.date_ledger.edits import edit_id
 from shared.dates.sources import Origin, edit_source
@@ -41,9 +41,7 @@ Document = dict[str, Any]
 EXAMPLES: Final = 3
 GOOD: Final = frozenset({"new", "unchanged", "repeated", "no_date"})
 """Outcomes that nobody has to mend."""
-_BATCH: Final = 1000
-_AT_ONCE: Final = 40
-"""Publishes under way at a time: each waits for the broker's word."""
+_BATCH: Final = 500
 _SPACE: Final = UUID("8b0d1d5e-21a4-5c59-8a3d-0c8f7e0f6a53")
 _ENTRY_COLUMNS: Final = (
     *("entry_no", "line", "serial", "serial_key", "field", "sent", "value", "code", "reason", "next_step"),
@@ -130,18 +128,17 @@ async def send(session: Session, out: Output, judged: Judged) -> Document:
     started = time.monotonic()
     who, now = author(session), datetime.now(UTC)
     total = await session.connection.fetchval("select count(*) from import_judged where goes")
-    sent = known = done = 0
+    known = done = 0
     async with AsyncExitStack() as stack:
-        events = await _opened(session, out, stack)
+        line = Sending(session.connection, await _opened(session, out, stack))
         with counting(out, "sending", total) as count:
             async for rows in _pages(session, _PAGE_THAT_GOES):
                 fresh = await _unknown(session, [_event(who, judged, row, now) for row in rows])
-                async with session.connection.transaction():
-                    pending = await outbox.add_all(session.connection, fresh)
-                if events:
-                    await _publish(events, pending)
-                sent, known, done = sent + len(fresh), known + len(rows) - len(fresh), done + len(rows)
+                await line.send(fresh)
+                known, done = known + len(rows) - len(fresh), done + len(rows)
                 count(done)
+            await line.end()
+    sent = total - known
     async with session.connection.transaction():
         after = {"file": judged.order.path.name, "sha256": judged.survey.digest, "sent": sent, "known": known}
         await audit.record(session.connection, who, "dates.imported", "file", judged.survey.digest, after=after)
@@ -221,7 +218,3 @@ async def _opened(session: Session, out: Output, stack: AsyncExitStack) -> Outbo
     except Unreachable:
         out.message(SWEPT)
         return None
-
-
-async def _publish(events: Outbox, pending: list[outbox.Pending]) -> None:
-    await asyncio.gather(*(events.publish(*pending[at::_AT_ONCE]) for at in range(min(_AT_ONCE, len(pending)))))

@@ -3,20 +3,24 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncpg
-from aio_pika.exceptions import AMQPError
 
 from lifecycle.data.settings import actor
 from lifecycle.exits import Refused, Unreachable, WrongUsage
 from lifecycle.session import Session
 from shared.audit import Author
-from shared.bus import Bus, publisher_broker
 from shared.errors import StoreConflict
 from shared.integrations.changes import BadInput, ChangeRefused
 from shared.outbox import Outbox, Pending
 from shared.postgres import Connection, Pool, again_on_conflict, open_pool
+
+if TYPE_CHECKING:
+    from shared.bus import Bus
+
+# The broker's library takes half a second to import: only where something is published.
+# ruff: noqa: PLC0415
 
 SOURCE: Final = "command"
 SWEPT: Final = "the broker does not answer: the scheduler publishes it as soon as it does"
@@ -65,8 +69,12 @@ async def publish(session: Session, pending: Sequence[Pending]) -> bool:
 
 
 @asynccontextmanager
-async def connected(session: Session) -> AsyncGenerator[tuple[Pool, Bus]]:
+async def connected(session: Session) -> AsyncGenerator[tuple[Pool, "Bus"]]:
     """A pool and a confirmed publisher; raises `Unreachable` where the broker does not answer."""
+    from aio_pika.exceptions import AMQPError
+
+    from shared.bus import Bus, publisher_broker
+
     broker = publisher_broker(session.addresses.amqp_url.get_secret_value(), SOURCE)
     try:
         async with asyncio.timeout(_BROKER_SECONDS):
@@ -85,6 +93,8 @@ async def connected(session: Session) -> AsyncGenerator[tuple[Pool, Bus]]:
 
 
 async def _quietly(closing: Awaitable[Any]) -> None:
+    from aio_pika.exceptions import AMQPError
+
     # A broker that is away while we leave is no failure of the command.
     try:
         async with asyncio.timeout(_BROKER_SECONDS):

@@ -17,13 +17,7 @@ from shared.integrations import removal
 async def remove(session: Session, out: Output, word: str, *, yes: bool, now: bool) -> None:
     """Removes it after a confirmation that shows what goes; with `now` its data goes at once."""
     undo_for = timedelta() if now else removal_undo()
-    try:
-        found = await find_integration(session, word)
-    except NotFound:
-        # One that was removed already, and whose data is to go before its time.
-        found = await find_removed(session, word) if now else None
-        if found is None:
-            raise
+    found = await _find(session, word, removed_too=now)
     counts = await removal.count_removal(session.connection, found.id)
     said = (
         f"removing {found.name} deletes {counts.devices:,} devices and {counts.assets:,} assets {_when(undo_for)}; "
@@ -57,6 +51,17 @@ async def restore(session: Session, out: Output, word: str, *, name: str | None)
         out.document({"integration_id": changed.integration_id, "name": changed.name, "status": changed.status})
     follows = "a catch-up sync is queued" if changed.status in {"never_synced", "active"} else f"it is {changed.status}"
     out.message(f"{changed.name} is back as it was; {follows}")
+
+
+async def _find(session: Session, word: str, *, removed_too: bool) -> FoundIntegration:
+    try:
+        return await find_integration(session, word)
+    except NotFound:
+        # Of one that was removed already, the data may go before its time.
+        found = await find_removed(session, word) if removed_too else None
+        if found is None:
+            raise
+        return found
 
 
 def _document(removed: removal.Removed) -> dict[str, Any]:

@@ -158,6 +158,10 @@ async def _create(client: RmmClient, names: Sequence[str]) -> tuple[list[FieldDe
     for name in names:
         try:
             made.append(await client.create_definition(name, description=_DESCRIPTION))
-        except (ScopeMissing, WriteForbidden, RmmRefused) as error:
+        except (ScopeMissing, WriteForbidden) as error:
+            # The next name would be refused as well, and every sign-in that is refused brings a lock nearer.
+            troubles.append(not_created(name, error))
+            break
+        except RmmRefused as error:
             troubles.append(not_created(name, error))
     return made, [*troubles, *([created(made)] if made or not troubles else [])]

@@ -8,7 +8,7 @@ import asyncpg
 from services.writeback.intake import AssetName, ByDevice, EditOrder
 from shared import outbox
 from shared.assets.serials import normalise_serial
-from shared.date_ledger.edits import is_recorded, record, record_refused
+from shared.date_ledger.edits import record, record_refused, time_unless_recorded
 from shared.date_ledger.values import Asset, lock_asset
 from shared.dates.calendar import DateField
 from shared.dates.sanity import Refusal, refuse_moment, refuse_value
@@ -42,7 +42,8 @@ class PostgresEdits:
     async def _record(self, order: EditOrder) -> list[outbox.Pending]:
         async with transaction(self._pool) as conn:
             edit = order.edit
-            if await is_recorded(conn, edit.id):
+            now = await time_unless_recorded(conn, edit.id)
+            if now is None:
                 return []
             if order.refusal or order.asset is None:
                 refusal = order.refusal or _UNKNOWN
@@ -52,7 +53,6 @@ class PostgresEdits:
             if isinstance(found, Refusal) or asset is None:
                 refusal = found if isinstance(found, Refusal) else _UNKNOWN
                 return await record_refused(conn, edit, refusal, asset_id=None, source=SOURCE)
-            now = await conn.fetchval("select clock_timestamp()")
             refused = refuse_moment(edit.edited_at, now) or _refuse(order, asset)
             if refused:
                 return await record_refused(conn, edit, refused, asset_id=asset.id, source=SOURCE)

@@ -86,7 +86,8 @@ class Settling:
             known = Known(seen.value) if seen.readable else None
             state = begin_writing(row["wanted"], known, look.observed_seq, step.state(field))
             await step.keep(field, state)
-            await conn.execute(sql(SQL, "begin"), work.integration_id, work.device_id, field, self._lease)
+            place = (work.integration_id, work.device_id, field)
+            await conn.execute(sql(SQL, "begin"), *place, self._lease, work.fell_back)
         await tell_step_edits(step)
         if not chosen:
             return None, [*step.pending, *await wake_for_more(step)]

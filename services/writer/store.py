@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.writer import rows
+from services.writer import copying, rows
 from services.writer.matching import Apart, Candidate, Match, decide
 from services.writer.pulled_dates import pulled_dates
 from services.writer.rows import Row
@@ -181,7 +181,7 @@ class PostgresAssets:
 
     async def _insert(self, conn: Connection, page: Page, new: Sequence[Row], written: Written) -> None:
         """Insert new devices; those whose claim stands already are matched or kept apart."""
-        left = list(new)
+        left = await self._copy(conn, page, new, written) if new else []
         for _ in range(CLAIM_ROUNDS):
             if not left:
                 return
@@ -192,6 +192,43 @@ class PostgresAssets:
             refused = [row for row in left if row.sent.device_id not in made]
             left = await self._settle(conn, page, refused, written) if refused else []
         raise StoreConflict(f"claims of devices of run {page.run_id} kept changing")
+
+    async def _copy(self, conn: Connection, page: Page, new: Sequence[Row], written: Written) -> list[Row]:
+        """Copy in those whose claims nobody has; returns the others."""
+        standing = await conn.fetchrow(
+            sql(_SQL, "before_copy"),
+            page.account_id,
+            [row.sent.serial_key for row in new if row.sent.serial_key],
+            [row.sent.mac_key for row in new if row.sent.mac_key],
+            len(new),
+        )
+        assert standing is not None
+        free, others = copying.split(new, set(standing["serials"]), set(standing["macs"]))
+        # In the order of the claims, so that two writers do not wait for each other.
+        free.sort(key=lambda row: (row.sent.serial_key or "", row.sent.mac_key or ""))
+        records = [
+            copying.asset_and_device(
+                row,
+                key,
+                account_id=page.account_id,
+                integration_id=page.integration_id,
+                observed_seq=page.observed_seq,
+            )
+            for row, key in zip(free, standing["ids"], strict=False)
+        ]
+        try:
+            await conn.copy_records_to_table(
+                "assets", records=[asset for asset, _ in records], columns=copying.ASSET_COLUMNS
+            )
+            await conn.copy_records_to_table(
+                "devices", records=[device for _, device in records], columns=copying.DEVICE_COLUMNS
+            )
+        except asyncpg.UniqueViolationError as error:
+            raise StoreConflict(f"a device of run {page.run_id}, or a claim of one, was written meanwhile") from error
+        for row, key in zip(free, standing["ids"], strict=False):
+            written.add(key, CREATED)
+            written.created.append(row.asset_id)
+        return others
 
     async def _settle(self, conn: Connection, page: Page, refused: Sequence[Row], written: Written) -> list[Row]:
         """Link what matches; return what is to be inserted with fewer claims."""

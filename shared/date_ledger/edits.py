@@ -28,6 +28,7 @@ _EDITS: Final = """
         correlation_id
     from date_edits where asset_id = $1 and not refused_at_once
 """
+_TIME_UNLESS_RECORDED: Final = "select clock_timestamp() where not exists (select from date_edits where id = $1)"
 # What was written to an RMM, or could not be, has happened, whatever is edited later.
 _HISTORY: Final = frozenset({"written", "failed"})
 
@@ -59,9 +60,10 @@ class NewEdit:
         return edit_id(self.event_source, self.event_id)
 
 
-async def is_recorded(conn: Connection, edit: UUID) -> bool:
-    """Whether the ledger has the edit already."""
-    return bool(await conn.fetchval("select exists (select from date_edits where id = $1)", edit))
+async def time_unless_recorded(conn: Connection, edit: UUID) -> datetime | None:
+    """The database's time; None where the ledger has the edit already."""
+    now: datetime | None = await conn.fetchval(_TIME_UNLESS_RECORDED, edit)
+    return now
 
 
 async def record_refused(
@@ -77,10 +79,13 @@ async def record_refused(
 async def record(conn: Connection, asset: Asset, edit: NewEdit, *, source: str) -> list[outbox.Pending]:
     """Record an edit of a locked asset, replay all of them, and let the consequences follow. Twice is nothing."""
     kept = values.around(await values.observations(conn, asset.id))
-    before = replay(map(_edit, await conn.fetch(_EDITS, asset.id)))
-    if not await _insert(conn, edit, asset.id, around=values.around_to_json(kept), refused=False):
-        return []
     rows = {row["id"]: row for row in await conn.fetch(_EDITS, asset.id)}
+    before = replay(map(_edit, rows.values()))
+    added = await _insert(conn, edit, asset.id, around=values.around_to_json(kept), refused=False)
+    if added is None:
+        return []
+    # The asset is locked: nobody else has added one.
+    rows[edit.id] = added
     after = replay(map(_edit, rows.values()))
     await _keep_said(conn, asset, before, after)
     resolved = await values.store_values(conn, asset)
@@ -104,26 +109,24 @@ async def _wish(
 
 async def _insert(
     conn: Connection, edit: NewEdit, asset_id: UUID | None, *, around: Mapping[str, Any], refused: bool
-) -> bool:
-    return bool(
-        await conn.fetchval(
-            sql(__package__, "insert_edit"),
-            edit.id,
-            edit.event_source,
-            edit.event_id,
-            edit.correlation_id,
-            edit.account_id,
-            asset_id,
-            dict(edit.asked),
-            edit.field,
-            edit.value,
-            edit.source,
-            edit.actor,
-            edit.edited_at,
-            edit.if_version,
-            dict(around),
-            refused,
-        )
+) -> asyncpg.Record | None:
+    return await conn.fetchrow(
+        sql(__package__, "insert_edit"),
+        edit.id,
+        edit.event_source,
+        edit.event_id,
+        edit.correlation_id,
+        edit.account_id,
+        asset_id,
+        dict(edit.asked),
+        edit.field,
+        edit.value,
+        edit.source,
+        edit.actor,
+        edit.edited_at,
+        edit.if_version,
+        dict(around),
+        refused,
     )
 
 

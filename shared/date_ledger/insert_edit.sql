@@ -3,4 +3,4 @@ insert into date_edits (id, event_source, event_id, correlation_id, account_id, 
     actor, edited_at, received_at, if_version, around, refused_at_once)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, least($12, clock_timestamp()), clock_timestamp(), $13, $14, $15)
 on conflict (id) do nothing
-returning true
+returning id, event_source, event_id, field, source, value, edited_at, around, status, asset_id, account_id, correlation_id

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from shared.errors import RmmAnswerUnreadable
+from shared.rmm.wording import why_unreadable
 
 __all__ = ["DeviceGroup", "DevicePage", "parse_device_page"]
 
@@ -86,7 +87,7 @@ def parse_device_page(body: bytes, company_ids: tuple[str, ...]) -> tuple[list[D
         empty = not known and not _MEMBERS.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RmmAnswerUnreadable(
-            f"a device page of {len(body)} bytes is not readable: {_where(error)}",
+            f"a device page of {len(body)} bytes is not readable: {why_unreadable(body, error)}",
         ) from None
     if not known and not empty:
         raise RmmAnswerUnreadable(f"a device page of {len(body)} bytes has no category that we know")
@@ -101,11 +102,6 @@ def parse_device_page(body: bytes, company_ids: tuple[str, ...]) -> tuple[list[D
             else:
                 merged[key] = DeviceGroup(category, company, site, list(group.endpoints or ()))
     return list(merged.values()), empty
-
-
-def _where(error: Exception) -> str:
-    """Say what is wrong without the content: msgspec's messages name types, places and byte numbers only."""
-    return str(error).lower() if isinstance(error, msgspec.DecodeError) else type(error).__name__
 
 
 def _lower(text: str | None) -> str | None:

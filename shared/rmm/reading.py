@@ -9,6 +9,7 @@ import msgspec
 from shared.errors import RmmAnswerUnreadable
 from shared.rmm.connection import Answer
 from shared.rmm.refusals import Purpose
+from shared.rmm.wording import why_unreadable
 
 __all__ = ["decode", "decode_list", "path"]
 
@@ -19,10 +20,8 @@ def decode(answer: Answer, shape: type[T], purpose: Purpose) -> T:
     """Read the body as `shape`. Raises RmmAnswerUnreadable, whose message has no content of the body."""
     try:
         return msgspec.json.decode(answer.body.removeprefix(b"\xef\xbb\xbf"), type=shape)
-    except msgspec.DecodeError as error:
-        what = str(error).lower()
-    except (UnicodeDecodeError, RecursionError) as error:
-        what = type(error).__name__
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        what = why_unreadable(answer.body, error)
     raise RmmAnswerUnreadable(f"the answer is not readable ({what}) to {purpose.said(answer.request_id)}")
 
 

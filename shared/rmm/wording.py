@@ -10,7 +10,7 @@ from typing import Final, cast
 
 import msgspec
 
-__all__ = ["Wording", "looks_like_html", "read_wording", "safe_words"]
+__all__ = ["Wording", "looks_like_html", "read_wording", "safe_words", "why_unreadable"]
 
 _LONGEST: Final = 200
 _LARGEST_BODY: Final = 64 * 1024
@@ -54,6 +54,13 @@ def read_wording(body: bytes, *, hide: tuple[str, ...] = ()) -> Wording:
     return Wording(
         safe_words(code, hide=hide), safe_words(text, hide=hide), is_json_error=bool(code or text), is_html=False
     )
+
+
+def why_unreadable(body: bytes, error: Exception) -> str:
+    """Why a body is not the JSON that was expected, without its content: msgspec names types, places and bytes only."""
+    if looks_like_html(body):
+        return "a web page came in the place of JSON"
+    return str(error).lower() if isinstance(error, msgspec.DecodeError) else type(error).__name__
 
 
 def looks_like_html(body: bytes) -> bool:

@@ -1,6 +1,7 @@
 """An integration that is switched off or removed in the middle of a sync: nothing goes on, nothing comes back."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -117,6 +118,37 @@ async def test_a_disabled_integration_stops_in_the_middle_and_catches_up_when_en
     assert kept
 
     await desk.enable(added.id)
+    await books.quiet()
+    catch_up = await desk.row("select * from sync_runs where started_by = 'resumed'")
+    assert catch_up is not None
+    assert catch_up["status"] == "succeeded"
+    await flow.stop()
+    await books.check(rmm, added.id)
+
+
+async def test_a_removal_that_is_undone_stops_in_the_middle_and_catches_up(
+    stage: Stage, simulator: MakeRmm, in_process: MakeLoopPipeline
+) -> None:
+    rmm = await simulator(devices=300, companies=8, latency_ms=25)
+    flow = await in_process(stage, rmm, replicas=2, rmm_page_size=15)
+    desk, books = Desk(stage), Books(stage)
+    added = await desk.add_integration(rmm)
+    await desk.pages_read(added.run_id, 3)
+
+    await desk.remove(added.id, undo_for=timedelta(hours=1))
+
+    run = await desk.ended(added.run_id)
+    assert (run["status"], run["reason_code"]) == ("cancelled", "integration_removed")
+    await books.quiet()
+    asked, kept = await rmm.request_count(), await desk.states(added.id)
+    assert kept
+    await queues.publish(stage.amqp_url, await queues.journal(stage.amqp_url))
+    await books.quiet()
+    assert await rmm.request_count() == asked
+    assert await desk.states(added.id) == kept
+    assert await desk.parked() == []
+
+    await desk.restore(added.id)
     await books.quiet()
     catch_up = await desk.row("select * from sync_runs where started_by = 'resumed'")
     assert catch_up is not None

@@ -126,6 +126,19 @@ async def test_any_order_and_any_number_of_deliveries_come_to_the_same(world: Ma
     assert Counter(each["method"] for each in asked if each["route"] == "values_v2") == {"PUT": 4, "GET": 8}
 
 
+async def test_what_waits_for_a_removed_integration_goes_on_where_it_is_restored(world: MakeWorld) -> None:  # noqa: F811
+    w = await world()
+    await w.start()
+    await w.desk.remove(w.integration_id, undo_for=timedelta(hours=1))
+    event = w.event(0, "2025-03-01")
+    await w.publish(event)
+    await w.settled(event, "held")
+    assert await w.writes() == []
+    await w.desk.restore(w.integration_id)
+    await w.settled(event, "written")
+    assert await writes_of(w) == {(0, "2025-03-01"): 1}
+
+
 async def test_what_waits_for_a_removed_integration_ends(world: MakeWorld) -> None:  # noqa: F811
     w = await world()
     await w.start()

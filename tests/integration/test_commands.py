@@ -160,7 +160,7 @@ async def test_disable_enable_and_remove(shell: Shell, stage: Stage, added: dict
     unconfirmed = await shell("integrations", "remove", "Acme")
     assert unconfirmed.code == 4
     assert "deletes" in unconfirmed.err
-    removed = await shell("integrations", "remove", "Acme", "--yes", "--json")
+    removed = await shell("integrations", "remove", "Acme", "--now", "--yes", "--json")
     assert removed.json["devices"] == added["run"]["balance"]["created"]
     assert (await shell("integrations", "show", "Acme")).code == 3
     for table in ("assets", "devices", "companies", "sites", "sync_chunks", "rmm_tokens", "date_observations"):
@@ -170,12 +170,33 @@ async def test_disable_enable_and_remove(shell: Shell, stage: Stage, added: dict
     assert (await shell("integrations", "list", "--json")).json == []
 
 
+async def test_a_removed_integration_is_gone_for_scripts_and_comes_back(
+    shell: Shell, stage: Stage, added: dict[str, Any]
+) -> None:
+    removed = (await shell("integrations", "remove", "Acme", "--yes", "--json")).json
+    assert (removed["status"], removed["devices"]) == ("removed", added["run"]["balance"]["created"])
+    for words in (("show", "Acme"), ("sync", "Acme"), ("enable", "Acme"), ("remove", "Acme", "--yes")):
+        assert (await shell("integrations", *words)).code == 3, words
+    assert (await shell("integrations", "list", "--json")).json == []
+    (listed,) = (await shell("integrations", "list", "--all", "--json")).json
+    assert (listed["status"], listed["forget_at"]) == ("removed", removed["forget_at"])
+    assert f"lifecycle integrations restore {added['integration_id']}" in listed["next_action"]
+    assert len((await shell("assets", "list", "--json")).json) == await stage.pool.fetchval(
+        "select count(*) from assets"
+    )
+    restored = await shell("integrations", "restore", "Acme", "--json")
+    assert (restored.code, restored.json["status"]) == (0, "active")
+    assert (await shell("integrations", "restore", "Acme")).code == 4
+    caught_up = (await shell("integrations", "sync", "Acme", "--wait", "--json")).json
+    assert caught_up["balance"]["unchanged"] == caught_up["balance"]["seen"] == removed["devices"]
+
+
 async def test_removing_one_of_two_keeps_what_the_other_sees(
     shell: Shell, stage: Stage, rmm: Rmm, added: dict[str, Any]
 ) -> None:
     other = await add(shell, rmm, "Other", "--wait")
     assert other.code == 0
-    removed = (await shell("integrations", "remove", "Other", "--yes", "--json")).json
+    removed = (await shell("integrations", "remove", "Other", "--now", "--yes", "--json")).json
     assert removed["kept"] > 0
     kept = await stage.pool.fetchval("select count(*) from assets where state = 'active'")
     assert kept == await stage.pool.fetchval("select count(distinct asset_id) from devices")

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import json
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -288,6 +289,35 @@ async def test_an_import_sends_each_date_once_however_often_it_is_run(fleet: Fle
     (refused,) = await fleet.edits("nobody")
     assert (refused["status"], refused["reason_code"]) == ("refused", "unknown_asset")
     assert await Desk(fleet.stage).value("select count(*) from outbox") == 0
+
+
+async def test_an_import_that_was_killed_and_run_again_sends_each_date_once(fleet: Fleet) -> None:
+    desk = Desk(fleet.stage)
+    await desk.execute(
+        "insert into assets (id, account_id, name, asset_type, serial_number, serial_normalised, observed_seq)"
+        " select gen_random_uuid(), $1, 'of many', 'laptop', 'MANY' || n, 'MANY' || n, 1"
+        " from generate_series(1, 600) n",
+        fleet.stage.account_id,
+    )
+    path = fleet.table(*((f"MANY{number}", "2024-03-01", "2027-03-01") for number in range(1, 601)))
+    words = ("dates", "import", path, "--origin", "lookup", "--name", "dell", "--apply", "--json")
+    process = await fleet.shell.start(*words)
+
+    async def in_the_middle() -> bool:
+        return bool(await desk.value("select exists (select from outbox)"))
+
+    await until("the first batch is stored", in_the_middle)
+    process.kill()
+    await process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert await desk.value("select count(*) from date_edits") < 1200
+    again = (await fleet.shell(*words)).json
+    assert again["sent"] + again["known_already"] == 1200
+    while await fleet.stage.outbox.sweep(older_than_seconds=0):
+        pass
+    assert await fleet.ends(1200) == {"recorded": 1200}
+    twice = "select count(*) from (select from date_edits group by asset_id, field having count(*) > 1) t"
+    assert await desk.value(twice) == 0
 
 
 async def test_ambiguous_dates_are_asked_about_once_and_wrong_files_are_one_sentence(fleet: Fleet) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared.rmm.scopes import DATE_SCOPES, WRITE_SCOPES
+from shared.rmm.scopes import DATE_SCOPES, DEFINE_SCOPES, WRITE_SCOPES
 from simulator.config import ALL_SCOPES
 from tests.conftest import MakeLoopPipeline, MakeRmm
 from tests.support.desk import Desk
@@ -47,6 +47,13 @@ class Tenant:
     async def paused(self) -> bool:
         """Whether writing alone is paused."""
         return bool(await self.desk.value("select count(*) from date_settings where writing_paused_for is not null"))
+
+    async def paused_anew(self) -> bool:
+        """Whether writing is paused for the key as it was last stored or tried anew."""
+        query = (
+            "select count(*) from date_settings s join integrations i on i.credentials_version = s.writing_paused_for"
+        )
+        return bool(await self.desk.value(query))
 
 
 @pytest.fixture
@@ -106,7 +113,12 @@ async def test_off_until_chosen_then_a_preview_and_history_only_where_asked_and_
 
 
 async def test_wishes_that_contradict_each_other_change_nothing(tenant: Tenant) -> None:
-    for words in (("--write-history",), ("--off", "--preview"), ("--preview", "--policy", "remote_wins")):
+    for words in (
+        ("--write-history",),
+        ("--off", "--preview"),
+        ("--preview", "--policy", "remote_wins"),
+        ("--preview", "--resume-writing"),
+    ):
         result = await tenant.two_way(*words)
         assert (result.code, result.json["error"]["kind"]) == (2, "wrong_usage")
     assert await tenant.desk.value("select count(*) from two_way") == 0
@@ -122,7 +134,23 @@ async def test_a_key_that_may_not_write_pauses_writing_alone_and_is_told_how_to_
     assert (shown["status"], shown["two_way"]["writing"]["paused"]) == ("active", True)
     page = await tenant.shell("integrations", "show", "Acme")
     assert "paused, reading goes on" in page.out
-    assert "replace-credentials Acme" in page.out.replace("\n", " ")
+    assert "two-way Acme --resume-writing" in page.out.replace("\n", " ")
+
+    async def ends(status: str) -> bool:
+        return bool(await tenant.desk.value("select count(*) from date_edits where status = $1", status))
+
+    too_soon = await tenant.two_way("--resume-writing")
+    assert (too_soon.code, too_soon.json["changed"]) == (0, True)
+    await until("the key still may not, and writing pauses again", tenant.paused_anew)
+    assert await ends("held")
+    await tenant.rmm.control("POST", "keys/first/scopes", {"scopes": list(ALL_SCOPES)})
+    resumed = await tenant.two_way("--resume-writing")
+    assert (resumed.code, resumed.json["writing"]["paused"]) == (0, False)
+    await until("what was held is written", lambda: ends("written"))
+    nothing = await tenant.two_way("--resume-writing")
+    assert (nothing.code, "writing was not paused" in nothing.err) == (0, True)
+    said = "select count(*) from audit_log where action = 'dates.writing_resumed' and actor = 'tess'"
+    assert await tenant.desk.value(said) == 2
 
 
 @pytest.mark.parametrize("lacking", [(), DATE_SCOPES], ids=["every right", "no right to custom fields"])
@@ -133,10 +161,43 @@ async def test_a_preflight_tells_of_each_date_and_a_key_without_custom_fields_st
     await in_process(
         tenant.stage, tenant.rmm, "fetcher", purchase_field="Purchase Date", warranty_field="No such field"
     )
+    unknown = await tenant.two_way("--on")
+    assert (unknown.json["preflight"], "run: lifecycle integrations preflight Acme" in unknown.err) == (None, True)
     result = await tenant.shell("integrations", "preflight", "Acme", "--json")
     assert (result.code, result.json["ok"]) == (0, True)
     checks = {one["field"]: one for one in result.json["checks"] if one["field"]}
     assert (checks[PURCHASED]["ok"], checks[EXPIRES]["ok"]) == (not lacking, False)
     said = "platform.custom_fields" if lacking else "no custom field 'No such field'"
     assert said in checks[EXPIRES]["detail"]
+    known = await tenant.two_way("--field", EXPIRES, "--on")
+    assert known.json["preflight"]["checks"] == result.json["checks"]
+    assert said in known.err
     assert await tenant.desk.value("select status from integrations") == "active"
+
+
+async def test_missing_custom_fields_are_created_only_where_that_is_asked_for_and_once(
+    tenant: Tenant, in_process: MakeLoopPipeline
+) -> None:
+    names = {"purchase_field": "Bought on", "warranty_field": "Covered until"}
+    await in_process(tenant.stage, tenant.rmm, "fetcher", **names)
+    ours = ("integrations", "preflight", "Acme", "--json")
+
+    async def creations() -> int:
+        seen = await tenant.rmm.requests()
+        return sum(each["method"] == "POST" and each["route"].startswith("definition") for each in seen)
+
+    assert (await tenant.shell(*ours)).code == 0
+    assert await creations() == 0
+    lacking = [one for one in ALL_SCOPES if one not in DEFINE_SCOPES]
+    await tenant.rmm.control("POST", "keys/first/scopes", {"scopes": lacking})
+    refused = await tenant.shell(*ours, "--create-definitions")
+    assert (refused.code, refused.json["ok"], DEFINE_SCOPES[0] in refused.out) == (1, False, True)
+    await tenant.rmm.control("POST", "keys/first/scopes", {"scopes": list(ALL_SCOPES)})
+    for created in ("created 'Bought on' (string), 'Covered until' (string)", "nothing to create"):
+        made = await tenant.shell(*ours, "--create-definitions")
+        checks = {one["check"]: one for one in made.json["checks"]}
+        assert (made.code, checks["create_definitions"]["detail"]) == (0, created)
+        assert [checks[field]["ok"] for field in (PURCHASED, EXPIRES)] == [True, True]
+    assert await creations() == 2
+    wanted = "select count(*) from audit_log where action = 'dates.definitions_wanted' and actor = 'tess'"
+    assert await tenant.desk.value(wanted) == 3

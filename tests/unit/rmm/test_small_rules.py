@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shared import errors
 from shared.rmm.dates import parse_remote_date
+from shared.rmm.pages import parse_device_page
 from shared.rmm.quirks import Quirks
 from shared.rmm.rates import read_rate
 from shared.rmm.regions import Region, base_url, check_base_url, detect_region, wrong_region
@@ -292,3 +293,8 @@ def test_what_a_pause_stops_depends_on_the_error() -> None:
     assert errors.CredentialsRejected("x", integration_id=INTEGRATION).pauses == "integration"
     assert errors.WriteForbidden("x", integration_id=INTEGRATION).pauses == "writing"
     assert errors.ScopeMissing("x", integration_id=INTEGRATION, pauses="dates").pauses == "dates"
+
+
+def test_a_web_page_in_the_place_of_devices_is_called_one() -> None:
+    with pytest.raises(errors.RmmAnswerUnreadable, match="a web page came in the place of JSON"):
+        parse_device_page(b"<!DOCTYPE html><html><title>Sign in</title></html>", ())

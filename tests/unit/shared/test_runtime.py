@@ -1,4 +1,4 @@
-"""What a service does with its broker's address."""
+"""What a service does with its broker's address, and with its own."""
 
 from urllib.parse import parse_qsl, urlsplit
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.runtime import with_heartbeat
+from shared.runtime import CannotListen, listening, with_heartbeat
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,15 @@ def test_everything_else_in_the_address_stays(query: dict[str, str], path: str) 
 def test_adding_it_twice_is_adding_it_once(path: str) -> None:
     once = with_heartbeat(f"amqp://h/{path}")
     assert with_heartbeat(once) == once
+
+
+@pytest.mark.parametrize(
+    ("host", "says"), [("127.0.0.1", "another program listens there"), ("192.0.2.1", "cannot be served at 192.0.2.1")]
+)
+def test_an_address_that_is_not_to_be_had_is_one_sentence(host: str, says: str) -> None:
+    with listening("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotListen, match=says) as raised:
+            listening(host, port)
+    assert f"port {port}" in str(raised.value)
+    assert "LIFECYCLE_HTTP_PORT" in raised.value.next_action

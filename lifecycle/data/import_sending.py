@@ -1,0 +1,42 @@
+"""Sending many events: while the broker takes one batch the next is made, and each transaction does both its ends.
+
+A batch commits to the outbox before its first event is published, and leaves it in the transaction of the next one.
+Whoever is killed between leaves events that the scheduler publishes, some of them for the second time.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from shared import outbox
+from shared.events.envelope import Event
+from shared.outbox import Outbox
+from shared.postgres import Connection
+
+
+class Sending:
+    """One batch after the other over one connection; `events` is None where the broker does not answer."""
+
+    def __init__(self, connection: Connection, events: Outbox | None) -> None:
+        self._connection = connection
+        self._events = events
+        self._on_its_way: asyncio.Task[list[int]] | None = None
+
+    async def send(self, batch: Sequence[Event[Any]]) -> None:
+        """Store a batch and begin to publish it; returns when the batch before it is published."""
+        published = await self._arrived()
+        async with self._connection.transaction():
+            if published:
+                await outbox.delete_all(self._connection, published)
+            pending = await outbox.add_all(self._connection, batch)
+        if self._events and pending:
+            self._on_its_way = asyncio.create_task(self._events.publish_many(pending))
+
+    async def end(self) -> None:
+        """Wait for the last batch."""
+        if published := await self._arrived():
+            await outbox.delete_all(self._connection, published)
+
+    async def _arrived(self) -> list[int]:
+        task, self._on_its_way = self._on_its_way, None
+        return await task if task else []

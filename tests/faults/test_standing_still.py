@@ -32,6 +32,14 @@ async def leftovers(desk: Desk, integration_id: object) -> dict[str, int]:
     return {table: count for table, count in counts.items() if count}
 
 
+async def caught_up(desk: Desk, books: Books) -> None:
+    """Wait for the sync that follows by itself, and see that it succeeded."""
+    await books.quiet()
+    catch_up = await desk.row("select * from sync_runs where started_by = 'resumed'")
+    assert catch_up is not None
+    assert catch_up["status"] == "succeeded"
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_a_removal_in_the_middle_of_a_sync_leaves_no_row_and_none_comes_back(
     stage: Stage, simulator: MakeRmm, in_process: MakeLoopPipeline, seed: int
@@ -118,10 +126,7 @@ async def test_a_disabled_integration_stops_in_the_middle_and_catches_up_when_en
     assert kept
 
     await desk.enable(added.id)
-    await books.quiet()
-    catch_up = await desk.row("select * from sync_runs where started_by = 'resumed'")
-    assert catch_up is not None
-    assert catch_up["status"] == "succeeded"
+    await caught_up(desk, books)
     await flow.stop()
     await books.check(rmm, added.id)
 
@@ -149,10 +154,7 @@ async def test_a_removal_that_is_undone_stops_in_the_middle_and_catches_up(
     assert await desk.parked() == []
 
     await desk.restore(added.id)
-    await books.quiet()
-    catch_up = await desk.row("select * from sync_runs where started_by = 'resumed'")
-    assert catch_up is not None
-    assert catch_up["status"] == "succeeded"
+    await caught_up(desk, books)
     await flow.stop()
     await books.check(rmm, added.id)
 

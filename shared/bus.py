@@ -14,6 +14,7 @@ from faststream.rabbit import Channel, ExchangeType, RabbitBroker, RabbitExchang
 from pamqp.commands import Basic
 
 from shared import topology
+from shared.content_encoding import Encoding, pack
 from shared.errors import BrokerUnavailable, MessageTooLarge
 from shared.events.envelope import CONTENT_TYPE, Event, EventData
 
@@ -69,12 +70,19 @@ class Bus:
         """Publish `event` under its type."""
         await self.publish_body(event.type, event.model_dump_json().encode(), event.correlation_id)
 
-    async def publish_body(self, routing_key: str, body: bytes, correlation_id: str) -> None:
-        """Publish an event that is already JSON; refuses more than 4 MiB."""
+    async def publish_body(
+        self, routing_key: str, body: bytes, correlation_id: str, encoding: Encoding = "identity"
+    ) -> None:
+        """Publish an event that is already JSON, packed or not; refuses more than 4 MiB before it is packed."""
         if len(body) > MAX_BODY_BYTES:
             raise MessageTooLarge(routing_key, len(body), MAX_BODY_BYTES)
         await self.publish_raw(
-            topology.EVENTS, routing_key, body, correlation_id=correlation_id, content_type=CONTENT_TYPE
+            topology.EVENTS,
+            routing_key,
+            pack(body, encoding),
+            correlation_id=correlation_id,
+            content_type=CONTENT_TYPE,
+            content_encoding=None if encoding == "identity" else encoding,
         )
 
     async def publish_raw(
@@ -85,6 +93,7 @@ class Bus:
         *,
         correlation_id: str | None = None,
         content_type: str | None = None,
+        content_encoding: str | None = None,
         headers: Mapping[str, Any] | None = None,
         message_id: str | None = None,
     ) -> None:
@@ -99,6 +108,7 @@ class Bus:
                     mandatory=True,
                     correlation_id=correlation_id,
                     content_type=content_type,
+                    content_encoding=content_encoding,
                     headers=dict(headers) if headers else None,
                     message_id=message_id,
                 )

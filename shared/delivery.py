@@ -175,6 +175,7 @@ class DeliveryMiddleware(BaseMiddleware[Any, Any]):
                     msg.body,
                     correlation_id=msg.correlation_id,
                     content_type=msg.content_type,
+                    content_encoding=msg.raw_message.content_encoding,
                     headers=headers,
                     message_id=message_id,
                 )

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
+from shared.content_encoding import Encoding
 from shared.secrets import PrivateKeyRing
 
 PREFIX = "LIFECYCLE_"
@@ -63,6 +64,10 @@ class ServiceSettings(BaseSettings):
     http_port: int = Field(default=0, ge=0, le=65535, description="port of /health and /metrics; 0 takes a free one")
     log_format: Literal["json", "text"] = Field(default="json", description="json for machines, text for people")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="least level logged")
+    page_encoding: Encoding = Field(
+        default="zstd",
+        description="how pages of devices travel: `identity` is for foreign consumers that cannot unpack",
+    )
     max_attempts: int = Field(default=4, ge=1, le=20, description="tries of a message before it is parked")
     max_age_seconds: int = Field(default=3600, ge=1, description="age at which a failing message is parked")
     shutdown_seconds: float = Field(default=20.0, gt=0, description="how long a stopping service may finish its work")

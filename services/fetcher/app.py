@@ -141,7 +141,7 @@ def create_app(settings: FetcherSettings | None = None) -> Service:
                     companies_per_call=settings.rmm_companies_per_call,
                 ),
                 "room": room,
-                "chunks": BusChunks(wired.bus),
+                "chunks": BusChunks(wired.bus, settings.page_encoding),
                 "details": PostgresDetails(
                     wired.pool, events, devices=settings.details_per_turn, lease=deadline + LEASE_MARGIN
                 ),

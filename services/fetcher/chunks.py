@@ -10,6 +10,7 @@ import stamina
 from services.fetcher.bookkeeping import PageTask
 from services.fetcher.rmm_devices import FetchedPage
 from shared.bus import Bus
+from shared.content_encoding import Encoding
 from shared.errors import BrokerUnavailable
 from shared.events.bulk import DeviceGroup, DevicePageFetched, encode_bulk, new_bulk, split_page
 from shared.rmm.pages import DeviceGroup as RmmGroup
@@ -22,8 +23,9 @@ HOLD_SECONDS: Final = 60.0
 class BusChunks:
     """The port that the handlers use."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, encoding: Encoding) -> None:
         self._bus = bus
+        self._encoding: Encoding = encoding
 
     async def publish(self, task: PageTask, fetch_id: UUID, page: FetchedPage, correlation_id: str) -> int:
         """Publish the page; returns the number of its chunks when the broker has them all."""
@@ -50,7 +52,7 @@ class BusChunks:
             on=BrokerUnavailable, attempts=None, timeout=HOLD_SECONDS, wait_initial=0.2, wait_max=5.0
         ):
             with attempt:
-                await self._bus.publish_body(DevicePageFetched.event_type, body, correlation_id)
+                await self._bus.publish_body(DevicePageFetched.event_type, body, correlation_id, self._encoding)
 
 
 def _named(task: PageTask, group: RmmGroup) -> DeviceGroup:

@@ -7,6 +7,7 @@ from pydantic import Field
 from services.normalizer.handlers import normalize
 from shared import topology
 from shared.bus import Bus
+from shared.content_encoding import Encoding, unpack
 from shared.events.bulk import AssetPageNormalized, Bulk, DevicePageFetched, encode_bulk, parse_bulk
 from shared.integrations.status import PausingIntegrations
 from shared.outbox import Outbox
@@ -25,17 +26,19 @@ class NormalizerSettings(ServiceSettings):
 class BusPages:
     """Publishes normalized pages."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, encoding: Encoding) -> None:
         self._bus = bus
+        self._encoding: Encoding = encoding
 
     async def __call__(self, page: Bulk[AssetPageNormalized]) -> None:
         """Publish, confirmed."""
-        await self._bus.publish_body(AssetPageNormalized.event_type, encode_bulk(page), page.correlation_id)
+        body = encode_bulk(page)
+        await self._bus.publish_body(AssetPageNormalized.event_type, body, page.correlation_id, self._encoding)
 
 
 def decode_page(message: Any) -> Bulk[DevicePageFetched]:
     """A fetched chunk."""
-    return parse_bulk(message.body, DevicePageFetched)
+    return parse_bulk(unpack(message.body, message.raw_message.content_encoding), DevicePageFetched)
 
 
 def create_app(settings: NormalizerSettings | None = None) -> Service:
@@ -53,7 +56,7 @@ def create_app(settings: NormalizerSettings | None = None) -> Service:
 
     async def wire(wired: Wired) -> Wiring:
         return Wiring(
-            ports={"announce_page": BusPages(wired.bus)},
+            ports={"announce_page": BusPages(wired.bus, settings.page_encoding)},
             pause=PausingIntegrations(wired.pool, Outbox(wired.pool, wired.bus), "normalizer"),
         )
 

@@ -13,7 +13,8 @@ from services.scheduler.handlers import keep_dead
 from services.scheduler.parking import PostgresParking
 from services.scheduler.settings import SchedulerSettings
 from shared import topology
-from shared.errors import PipelineError
+from shared.content_encoding import unpack
+from shared.errors import BadMessage, PipelineError
 from shared.integrations.status import PausingIntegrations
 from shared.outbox import Outbox
 from shared.runtime import Service, Subscription, Wired, Wiring
@@ -32,12 +33,20 @@ def decode_dead(message: RabbitMessage) -> DeadMessage:
     raw: Any = message.raw_message
     return read_dead(
         routing_key=raw.routing_key or topology.DEAD_QUEUE,
-        body=message.body,
+        body=_plain(message.body, raw.content_encoding),
         headers=dict(message.headers),
         content_type=message.content_type,
         message_id=raw.message_id,
         correlation_id=raw.correlation_id,
     )
+
+
+def _plain(body: bytes, encoding: str | None) -> bytes:
+    """The body unpacked, for people to read and to be delivered plain; as it came where it cannot be unpacked."""
+    try:
+        return unpack(body, encoding)
+    except BadMessage:
+        return body
 
 
 def create_app(settings: SchedulerSettings | None = None) -> Service:
@@ -56,6 +65,7 @@ def create_app(settings: SchedulerSettings | None = None) -> Service:
                 every(tick, clock.sweep_outbox),
                 every(tick, clock.request_due_syncs),
                 every(tick, clock.announce_due_details),
+                every(tick, clock.announce_due_pushes),
                 every(tick, clock.announce_due_probes),
                 every(tick, clock.revive_stuck_runs),
                 every(tick, clock.forget_removed),

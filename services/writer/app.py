@@ -7,6 +7,7 @@ from pydantic import Field
 from services.writer.handlers import write_page
 from services.writer.store import PostgresAssets
 from shared import topology
+from shared.content_encoding import unpack
 from shared.events.bulk import AssetPageNormalized, Bulk, parse_bulk
 from shared.integrations.status import PausingIntegrations
 from shared.outbox import Outbox
@@ -24,7 +25,7 @@ class WriterSettings(ServiceSettings):
 
 def decode_page(message: Any) -> Bulk[AssetPageNormalized]:
     """A normalized chunk."""
-    return parse_bulk(message.body, AssetPageNormalized)
+    return parse_bulk(unpack(message.body, message.raw_message.content_encoding), AssetPageNormalized)
 
 
 def create_app(settings: WriterSettings | None = None) -> Service:

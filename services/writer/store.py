@@ -116,7 +116,9 @@ class PostgresAssets:
             pending = await self._tell(conn, page, written, correlation_id)
             dates = pulled_dates([*new, *changed], page.observed_seq)
             if dates:
-                pending += await observe_remote(conn, page.integration_id, dates, source=SOURCE)
+                pending += await observe_remote(
+                    conn, page.integration_id, dates, source=SOURCE, correlation_id=correlation_id
+                )
             await self._finish(conn, page, written)
         await self._events.publish(*pending)
         return written

@@ -36,7 +36,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 SETTINGS_PAGE: Final = ROOT / "docs" / "settings.md"
 SCHEMAS: Final = ROOT / "docs" / "events"
 ASYNCAPI: Final = SCHEMAS / "asyncapi.json"
-CONTRACT_PAGE: Final = SCHEMAS / "date-edited.md"
+CONTRACT_PAGES: Final = (SCHEMAS / "date-edited.md", SCHEMAS / "asset-dates-changed.md")
 EXAMPLES: Final = SCHEMAS / "examples"
 RECORDED: Final = ROOT / "tests" / "contract" / "recorded"
 PAGES: Final = {
@@ -257,7 +257,7 @@ def generated() -> dict[Path, str]:
     for model in event_types():
         files[SCHEMAS / schema_name(model)] = json.dumps(event_schema(model), indent=2, ensure_ascii=False) + "\n"
     files[ASYNCAPI] = json.dumps(asyncapi_document(), indent=2, ensure_ascii=False) + "\n"
-    files[CONTRACT_PAGE] = with_examples(CONTRACT_PAGE.read_text(encoding="utf-8"))
+    files |= {page: with_examples(page.read_text(encoding="utf-8")) for page in CONTRACT_PAGES}
     for name, path in PAGES.items():
         files[path] = _with_block(path.read_text(encoding="utf-8"), name, BLOCKS[name]())
     return files

@@ -104,6 +104,7 @@ EVENT_TYPES = (
     "device.page_fetched",
     "asset.page_normalized",
     "asset.changed",
+    "asset.dates_changed",
     "date.edited",
     "date.push_due",
     "date.written_back",

@@ -73,6 +73,7 @@ class Setback:
     quota: there is no request left, the device keeps its place. later: the device is tried again after a while.
     passed: the device goes to the back of the line. unreadable: the dates of this tenant cannot be read with this key.
     paused: the integration cannot be used. `wait` is how long the sweep stands still, where it does.
+    `credentials_version` tells with which credentials it was met: of another key it says nothing.
     """
 
     kind: Kind
@@ -81,12 +82,14 @@ class Setback:
     next_action: str
     wait: timedelta
     error: PipelineError | None = None
+    credentials_version: int | None = None
 
 
 def setback_of(error: PipelineError) -> Setback:
     """Tell what follows from an error of the RMM's. Raises the error itself where it is none of the RMM's."""
     kind, wait = _kind_and_wait(error)
-    return Setback(kind, error.code, str(error), error.next_action, wait, error)
+    version = error.credentials_version if isinstance(error, Paused) else None
+    return Setback(kind, error.code, str(error), error.next_action, wait, error, version)
 
 
 def _kind_and_wait(error: PipelineError) -> tuple[Kind, timedelta]:
@@ -112,8 +115,8 @@ def _kind_and_wait(error: PipelineError) -> tuple[Kind, timedelta]:
             raise error
 
 
-def no_such_fields(names: Sequence[str]) -> Setback:
-    """The tenant keeps the dates in custom fields, and has none of these names."""
+def no_such_fields(names: Sequence[str], credentials_version: int) -> Setback:
+    """The tenant keeps the dates in custom fields, and has none of these names that this key can see."""
     wanted = " or ".join(repr(name) for name in names)
     return Setback(
         "unreadable",
@@ -121,6 +124,7 @@ def no_such_fields(names: Sequence[str]) -> Setback:
         f"the RMM has no custom field {wanted} for devices",
         "create the device custom fields in the RMM, or set the names that they have there",
         _NO_FIELD_WAIT,
+        credentials_version=credentials_version,
     )
 
 

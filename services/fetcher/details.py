@@ -69,7 +69,11 @@ class PostgresDetails:
         Only the current turn steps the sweep and announces; twice is nothing.
         """
         unreadable = halt if halt and halt.kind == "unreadable" else None
-        why = (unreadable.code, unreadable.reason, unreadable.next_action) if unreadable else (None, None, None)
+        why = (
+            (unreadable.code, unreadable.reason, unreadable.next_action, unreadable.credentials_version)
+            if unreadable
+            else (None, None, None, None)
+        )
         await self._release(turn, rest)
         async with transaction(self._pool) as conn:
             fresh_for = await conn.fetchval(

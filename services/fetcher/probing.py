@@ -32,12 +32,15 @@ from shared.rmm_access.opening import Line, RmmAccess
 SOURCE: Final = "fetcher"
 
 _FINISH: Final = "update probes set finished_at = now(), result = $2::text::jsonb where id = $1 and finished_at is null"
-# What kept the sweep from reading dates is mended, as far as the key and the fields go.
+# What kept the sweep from reading dates is mended, as far as the key and the fields go. A turn that goes on meanwhile
+# is over: what it met before this may not be remembered after it.
 _READABLE: Final = """
     update detail_sweeps
-    set unreadable_for = null, unreadable_until = null, unreadable_code = null, unreadable_reason = null,
-        unreadable_next_action = null, not_before = '-infinity'
-    where integration_id = $1 and unreadable_code is not null
+    set turn_no = turn_no + 1, announced_at = null,
+        not_before = case when unreadable_code is null then not_before else '-infinity' end,
+        unreadable_for = null, unreadable_until = null, unreadable_code = null, unreadable_reason = null,
+        unreadable_next_action = null
+    where integration_id = $1
 """
 _DESCRIPTION: Final = "year-month-day; kept in step by lifecycle-sync"
 _STILL_PAUSED: Final = """

@@ -51,7 +51,9 @@ class RmmDetails:
             return await self._native(line, device)
         if adapter == "custom_fields":
             ids = await self._field_ids(line, device)
-            return await self._custom(line, device, ids) if ids else no_such_fields([*map(self._ids.name, FIELDS)])
+            if not ids:
+                return no_such_fields([*map(self._ids.name, FIELDS)], line.integration.credentials_version)
+            return await self._custom(line, device, ids)
         return await self._either(line, device)
 
     async def _either(self, line: Line, device: DetailDevice) -> Reading:

@@ -9,6 +9,7 @@ import structlog
 
 from services.scheduler.settings import SchedulerSettings
 from shared import outbox
+from shared.date_ledger.waking import announce_due_pushes
 from shared.detail_sweep.announcing import announce_due_details, fill_lines
 from shared.events.envelope import new_event
 from shared.events.integrations import ProbeDue
@@ -61,6 +62,12 @@ class Clock:
             await fill_lines(conn)
         async with transaction(self._pool) as conn:
             pending = await announce_due_details(conn, fresh_for=fresh_for, source=SOURCE)
+        await self._events.publish(*pending)
+
+    async def announce_due_pushes(self) -> None:
+        """Announce the dates that are to be written: after a backoff, a pause, a crash, or a lost wake-up."""
+        async with transaction(self._pool) as conn:
+            pending = await announce_due_pushes(conn, source=SOURCE)
         await self._events.publish(*pending)
 
     async def tell_freshness(self) -> None:

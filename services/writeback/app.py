@@ -1,13 +1,10 @@
 """How write-back is wired."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-import structlog
 
 from services.writeback.edits import SOURCE, PostgresEdits
 from services.writeback.handlers import push_dates, record_edit
@@ -17,19 +14,15 @@ from services.writeback.rmm_dates import Names, RmmDates
 from services.writeback.settings import WritebackSettings
 from services.writeback.turns import PushTurn
 from shared import topology
-from shared.date_ledger.waking import announce_due_pushes
-from shared.errors import BadMessage, PipelineError
+from shared.errors import BadMessage
 from shared.integrations.status import PausingIntegrations
 from shared.outbox import Outbox
-from shared.postgres import Pool, transaction
 from shared.rmm.connection import new_http_client
 from shared.rmm_access.date_fields import FieldIds, by_field
 from shared.rmm_access.opening import RmmAccess
 from shared.runtime import Service, Subscription, Wired, Wiring
 from shared.settings import load
 from shared.verdict import RetryPolicy
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger("writeback")
 
 # A turn is a few devices of three requests each; what it does not reach is claimed again when its leases end.
 TURN_DEADLINE: Final = timedelta(minutes=4)
@@ -84,7 +77,6 @@ def create_app(settings: WritebackSettings | None = None) -> Service:
                 "rmm": RmmDates(access, ids, names),
             },
             pause=PausingIntegrations(wired.pool, events, SOURCE),
-            loops=(_announcing(wired.pool, events, settings.due_seconds),),
         )
 
     size = settings.edits_prefetch + settings.writeback_prefetch + 2
@@ -98,20 +90,5 @@ def _rules(settings: WritebackSettings) -> PushRules:
         settings.lease,
         settings.write_max_age,
         tuple(timedelta(seconds=each) for each in settings.recheck_seconds),
+        settings.gather,
     )
-
-
-def _announcing(pool: Pool, events: Outbox, seconds: float) -> Callable[[], Awaitable[None]]:
-    """What is due by the clock: after a backoff, a pause, a crash, or a lost wake-up. Any number of replicas."""
-
-    async def loop() -> None:
-        while True:
-            try:
-                async with transaction(pool) as conn:
-                    pending = await announce_due_pushes(conn, source=SOURCE)
-                await events.publish(*pending)
-            except PipelineError as error:
-                log.warning("due pushes not announced", action="announce", reason=str(error))
-            await asyncio.sleep(seconds)
-
-    return loop

@@ -8,6 +8,7 @@ import asyncpg
 from services.writeback.intake import AssetName, ByDevice, EditOrder
 from shared import outbox
 from shared.assets.serials import normalise_serial
+from shared.date_ledger.changes import tell_changes
 from shared.date_ledger.edits import record, record_refused, time_unless_recorded
 from shared.date_ledger.values import Asset, lock_asset
 from shared.dates.calendar import DateField
@@ -56,7 +57,8 @@ class PostgresEdits:
             refused = refuse_moment(edit.edited_at, now) or _refuse(order, asset)
             if refused:
                 return await record_refused(conn, edit, refused, asset_id=asset.id, source=SOURCE)
-            return await record(conn, asset, edit, source=SOURCE)
+            pending = await record(conn, asset, edit, source=SOURCE)
+            return [*pending, *await tell_changes(conn, [asset], source=SOURCE)]
 
 
 def _refuse(order: EditOrder, asset: Asset) -> Refusal | None:

@@ -18,6 +18,9 @@ class Edits(Protocol):
 class Pushes(Protocol):
     """What each RMM is to hold. Whoever holds the lease of a field may say how it went, nobody else."""
 
+    async def gather(self, integration_id: UUID) -> None:
+        """Wait, below a second, for the other date of a device that was edited just now."""
+
     async def claim(self, integration_id: UUID) -> Sequence[DeviceWork]:
         """Claim a few devices for which something is due; none is a good answer."""
         ...
@@ -25,8 +28,8 @@ class Pushes(Protocol):
     async def decide(self, work: DeviceWork, look: Look) -> ToWrite | None:
         """Settle what needs no write, and mark the rest as on its way; None where nothing is left."""
 
-    async def settle(self, work: DeviceWork, written: ToWrite, look: Look) -> None:
-        """Settle a write by the look after it."""
+    async def settle(self, work: DeviceWork, written: ToWrite, look: Look) -> DeviceWork | None:
+        """Settle a write by the look after it; what is wished of the device by then is claimed, with that look."""
 
     async def settle_trouble(self, work: DeviceWork, trouble: Trouble, sent: ToWrite | None = None) -> None:
         """Settle a look or a write that did not come about; `sent` is what the RMM may have got nevertheless."""
@@ -62,10 +65,12 @@ async def record_edit(order: EditOrder, edits: Edits) -> None:
 async def push_dates(turn: PushTurn, pushes: Pushes, rmm: Rmm) -> None:
     """Carry the dates of a few devices of one integration into its RMM; the rest goes to a following turn.
 
-    Twice and in any order is safe: a turn takes what is due and not claimed, and nothing due is nothing. A crash
-    leaves claims that run out, and what was on its way is settled by reading: it stands there, or it is written again,
-    the newest wish both times. A pause that a request meets is raised when all claims are given back.
+    Twice and in any order is safe: a turn takes what is due and not claimed, and nothing due is nothing. A crash in the
+    waiting at its beginning leaves the message, for nothing is taken yet. A later one leaves claims that run out, and
+    what was on its way is settled by reading: it stands there, or it is written again, the newest wish both times. A
+    pause that a request meets is raised when all claims are given back.
     """
+    await pushes.gather(turn.integration_id)
     works = await pushes.claim(turn.integration_id)
     for place, work in enumerate(works):
         trouble = await _push_device(work, pushes, rmm)
@@ -78,9 +83,21 @@ async def push_dates(turn: PushTurn, pushes: Pushes, rmm: Rmm) -> None:
 
 
 async def _push_device(work: DeviceWork, pushes: Pushes, rmm: Rmm) -> Trouble | None:
-    """Look, write what differs, look again. A crash between any two steps is settled by the first look of the next."""
+    """Bring a device's dates there, and what was wished of it meanwhile."""
+    left: DeviceWork | Trouble | None = work
+    while isinstance(left, DeviceWork):
+        left = await _write_device(left, pushes, rmm)
+    return left
+
+
+async def _write_device(work: DeviceWork, pushes: Pushes, rmm: Rmm) -> DeviceWork | Trouble | None:
+    """Look, write what differs, look again. A crash between any two steps is settled by the first look of the next.
+
+    The second look is the first one of what was wished meanwhile: that is claimed in the transaction that settles the
+    write, and if all ends there, the claim runs out and the next holder looks for itself.
+    """
     while True:
-        look = await rmm.look(work)
+        look = work.in_hand or await rmm.look(work)
         if isinstance(look, Trouble):
             return await _troubled(work, look, pushes)
         work = work.by(look.way)
@@ -96,8 +113,7 @@ async def _push_device(work: DeviceWork, pushes: Pushes, rmm: Rmm) -> Trouble | 
     after = await rmm.look(work, to_write)
     if isinstance(after, Trouble):
         return await _troubled(work, after, pushes, to_write)
-    await pushes.settle(work, to_write, after)
-    return None
+    return await pushes.settle(work, to_write, after)
 
 
 async def _troubled(work: DeviceWork, trouble: Trouble, pushes: Pushes, sent: ToWrite | None = None) -> Trouble:

@@ -1,5 +1,6 @@
 """Pushes in Postgres: claims with a fencing number, given back whatever happens. How they go is in settling.py."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,21 +17,28 @@ from shared import outbox
 from shared.date_ledger.wishes import tell_edits, wake
 from shared.dates.calendar import DateField
 from shared.dates.sanity import Refusal
-from shared.postgres import Connection, Pool, again_on_conflict, sql, transaction
+from shared.postgres import Connection, Pool, again_on_conflict, connection, sql, transaction
 
 _SQL: Final = "services.writeback.sql"
 T = TypeVar("T")
 
+# A timer may end a little early, and then the turn would find nothing, and another one would have to follow.
+_TIMER_SECONDS: Final = 0.003
+
 
 @dataclass(frozen=True)
 class PushRules:
-    """How much at once, how long a claim and a try may last, and when to look again for a date that is not shown."""
+    """How much at once, how long a claim and a try may last, when to look again, and how long to wait for more.
+
+    `gather` is how long a wish waits for the other date of its device.
+    """
 
     devices_per_turn: int
     devices_at_once: int
     lease: timedelta
     max_age: timedelta
     rechecks: tuple[timedelta, ...]
+    gather: timedelta = timedelta(0)
 
 
 class PostgresPushes:
@@ -41,6 +49,17 @@ class PostgresPushes:
         self._events = events
         self._rules = rules
         self._settling = Settling(rules.lease, rules.rechecks)
+
+    async def gather(self, integration_id: UUID) -> None:
+        """Wait until the first of what is due has waited for the other date of its device; nothing due is no wait.
+
+        Before the claim, so that the wake-up still counts as on its way: edits that come meanwhile send no other one,
+        and all of them are seen by the claim.
+        """
+        async with connection(self._pool) as conn:
+            wait = await conn.fetchval(sql(_SQL, "gathering"), integration_id, self._rules.gather)
+        if wait:
+            await asyncio.sleep(wait.total_seconds() + _TIMER_SECONDS)
 
     async def claim(self, integration_id: UUID) -> Sequence[DeviceWork]:
         """Claim the devices that wait longest; the next turn is announced at once where more are due.
@@ -53,9 +72,9 @@ class PostgresPushes:
         """Take in what was read, settle what needs no write, mark the rest as on its way."""
         return await self._within(lambda conn: self._settling.decide(conn, work, look))
 
-    async def settle(self, work: DeviceWork, written: ToWrite, look: Look) -> None:
-        """Settle a write by what was read after it."""
-        await self._within(lambda conn: self._settling.settle(conn, work, written, look))
+    async def settle(self, work: DeviceWork, written: ToWrite, look: Look) -> DeviceWork | None:
+        """Settle a write by what was read after it, and claim what is wished of the device by now."""
+        return await self._within(lambda conn: self._settling.settle(conn, work, written, look))
 
     async def settle_trouble(self, work: DeviceWork, trouble: Trouble, sent: ToWrite | None = None) -> None:
         """Settle a look or a write that did not come about; `sent` is what the RMM may have got nevertheless."""
@@ -101,7 +120,9 @@ class PostgresPushes:
         busy = await conn.fetchrow(sql(_SQL, "busy"), integration_id)
         assert busy is not None
         room = min(self._rules.devices_per_turn, self._rules.devices_at_once - int(busy["busy"]))
-        return await conn.fetch(sql(_SQL, "claim"), integration_id, room, self._rules.lease) if room > 0 else []
+        if room <= 0:
+            return []
+        return await conn.fetch(sql(_SQL, "claim"), integration_id, room, self._rules.lease, self._rules.gather)
 
     async def _more(self, conn: Connection, integration_id: UUID) -> tuple[None, list[outbox.Pending]]:
         busy = await conn.fetchrow(sql(_SQL, "busy"), integration_id)

@@ -44,7 +44,7 @@ class RmmDates:
         self._names = names
 
     async def look(self, work: DeviceWork, written: ToWrite | None = None) -> Look | Trouble:
-        """Read what stands there, one request. After a write, remember the way by which it was kept."""
+        """Read what stands there of both dates, one request. After a write, remember the way by which it was kept."""
         try:
             async with self._access.line(work.integration_id) as line:
                 way = work.way or self._way(line.client.quirks)
@@ -91,17 +91,19 @@ class RmmDates:
             )
             trial = self._names.adapter == "auto" and line.client.quirks.adapter == "auto"
             seen: dict[DateField, Seen] = {}
-            for field in work.leases:
+            for field in members:
                 # A tenant that was never seen to have the members, and does not show them, has said nothing.
                 silent = trial and members[field] not in detail.members
                 seen[field] = Seen(None, readable=False) if silent else seen_of(detail.members.get(members[field]))
             return Look(way, line.observed_seq, seen)
-        ids = await self._field_ids(line, work)
+        wanted = await self._field_ids(line, work)
+        # The other date costs nothing where its field is known, and may be wished by the time that this look is used.
+        ids = {**self._ids.known(work.integration_id), **wanted} if wanted else {}
         values = await self._values(line, work, tuple(each.attribute_id for each in ids.values()))
         # Read after the request: finding the ids may have taken one of its own.
         seen = {field: seen_of(values.get(ids[field].attribute_id)) for field in ids}
         missing: dict[DateField, Trouble] = {
-            field: _missing(self._ids.name(field)) for field in work.leases if field not in ids
+            field: _missing(self._ids.name(field)) for field in work.leases if field not in wanted
         }
         return Look(way, line.observed_seq, seen, missing)
 

@@ -26,12 +26,19 @@ class WritebackSettings(RmmSettings):
     recheck_seconds: tuple[float, ...] = Field(
         default=(1.0, 4.0, 15.0, 40.0), description="when to look again for a date that the RMM took and does not show"
     )
-    due_seconds: float = Field(default=1.0, gt=0, description="how often to look for pushes that are due by the clock")
+    push_gather_seconds: float = Field(
+        default=0.2, ge=0, lt=1, description="how long an edited date waits for the other date of its device"
+    )
 
     @property
     def lease(self) -> timedelta:
         """How long a claim holds without a step: one request, a sign-in before it, and some waiting for the budget."""
         return timedelta(seconds=self.rmm_timeout_seconds + 45)
+
+    @property
+    def gather(self) -> timedelta:
+        """How long a wish waits before it is claimed, so that the other date can go in the same request."""
+        return timedelta(seconds=self.push_gather_seconds)
 
     @property
     def write_max_age(self) -> timedelta:

@@ -14,6 +14,7 @@ import asyncpg
 from services.writeback.steps import (
     SQL,
     Step,
+    claim_following,
     disturb_lost,
     is_ours,
     open_step,
@@ -46,8 +47,13 @@ _CHANGED: Final = Refusal(
 _PAUSED_CODES: Final = ("hold", "hold_writing")
 
 
+def _version_of(trouble: Trouble) -> int | None:
+    """Which credentials a pause tells of, where that is known."""
+    return trouble.error.credentials_version if isinstance(trouble.error, Paused) else None
+
+
 async def _is_outdated(conn: Connection, work: DeviceWork, trouble: Trouble) -> bool:
-    version = trouble.error.credentials_version if isinstance(trouble.error, Paused) else None
+    version = _version_of(trouble)
     if trouble.kind not in _PAUSED_CODES or version is None:
         return False
     newer: bool = await conn.fetchval(
@@ -168,8 +174,8 @@ class Settling:
 
     async def settle(
         self, conn: Connection, work: DeviceWork, written: ToWrite, look: Look
-    ) -> tuple[None, list[outbox.Pending]]:
-        """Settle a write by the look after it."""
+    ) -> tuple[DeviceWork | None, list[outbox.Pending]]:
+        """Settle a write by the look after it, and claim what is wished of the device by now, once."""
         step = await open_step(conn, work)
         if step is None:
             return None, []
@@ -182,7 +188,8 @@ class Settling:
             else:
                 await self._kept(step, field, row, written, look, changed=verdict == "changed")
         await tell_step_edits(step)
-        return None, [*step.pending, *await wake_for_more(step)]
+        following = None if work.in_hand else await claim_following(step, look, self._lease)
+        return following, [*step.pending, *await wake_for_more(step)]
 
     async def _kept(
         self, step: Step, field: DateField, row: asyncpg.Record, written: ToWrite, look: Look, *, changed: bool
@@ -225,7 +232,7 @@ class Settling:
             trouble = replace(trouble, kind="retry")
         why = Refusal(trouble.code, trouble.reason, trouble.next_action)
         if trouble.kind == "hold_writing":
-            args = (work.integration_id, why.code, why.reason, why.next_action)
+            args = (work.integration_id, why.code, why.reason, why.next_action, _version_of(trouble))
             await conn.execute(sql(SQL, "pause_writing"), *args)
         for field, row in step.rows.items():
             if row["status"] not in {"waiting", "writing"}:

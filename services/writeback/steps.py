@@ -9,8 +9,9 @@ import asyncpg
 
 from services.writeback.edits import SOURCE
 from services.writeback.telling import failed_event, written_event
-from services.writeback.turns import DeviceWork, ToWrite
+from services.writeback.turns import DeviceWork, Look, ToWrite
 from shared import outbox
+from shared.date_ledger.changes import tell_changes
 from shared.date_ledger.late_writes import push_again, recognise
 from shared.date_ledger.remote import Pulled, keep_state, take_in
 from shared.date_ledger.states import state_of
@@ -130,6 +131,7 @@ async def is_ours(step: Step, field: DateField) -> None:
     fresh = await lock_asset(conn, step.asset.id)
     assert fresh is not None, "it is locked"
     counts = (await store_values(conn, fresh))[field]
+    step.asset.news.extend(fresh.news)
     if (counts.value, counts.origin) != fresh.stored[field]:
         edit_id = await conn.fetchval(
             "select edit_id from date_observations where asset_id = $1 and field = $2 and source = $3",
@@ -156,8 +158,17 @@ async def policy_of(step: Step) -> str:
 
 
 async def tell_step_edits(step: Step) -> None:
-    """Let the edits of the step stand as their pushes do."""
+    """Let the edits of the step stand as their pushes do, and the world hear which dates count now."""
     await tell_edits(step.conn, [row["edit_id"] for row in step.rows.values()])
+    step.pending += await tell_changes(step.conn, [step.asset], source=SOURCE)
+
+
+async def claim_following(step: Step, look: Look, lease: timedelta) -> DeviceWork | None:
+    """Claim what is wished of the device by now, with the look in hand; None where nothing is."""
+    work = step.work
+    place = (work.integration_id, work.device_id, work.asset_id)
+    rows = await step.conn.fetch(sql(SQL, "claim_following"), *place, list(look.seen), lease)
+    return work.following({row["field"]: row["lease_no"] for row in rows}, look) if rows else None
 
 
 async def wake_for_more(step: Step) -> list[outbox.Pending]:

@@ -23,6 +23,9 @@ Way = Literal["patch", "custom_fields"]
 _CONFLICTS: Final = frozenset({409, 412})
 """The RMM says that the resource is another by now: look again, and try again."""
 
+_FIELD_GONE: Final = "custom_field_unknown"
+"""A field was made anew in the RMM, this date's or the other's: its id is found out again before the next try."""
+
 CONFLICT_TRIES: Final = 3
 
 
@@ -35,7 +38,11 @@ class PushTurn:
 
 @dataclass(frozen=True)
 class DeviceWork:
-    """The claimed fields of one device, each with the number of its lease."""
+    """The claimed fields of one device, each with the number of its lease.
+
+    `in_hand` is a look that shows these fields already: the one by which a write to the device was read back. What
+    follows on such work waits for the next turn, or a date that is edited on and on would keep this one.
+    """
 
     integration_id: UUID
     account_id: UUID
@@ -46,6 +53,7 @@ class DeviceWork:
     leases: Mapping[DateField, int]
     way: Way | None = None
     fell_back: bool = False
+    in_hand: "Look | None" = None
 
     def by(self, way: Way) -> "DeviceWork":
         """The same work, by this way of reading and writing."""
@@ -53,7 +61,11 @@ class DeviceWork:
 
     def falling_back(self) -> "DeviceWork":
         """The same work by custom fields, after a PATCH that this tenant does not have: nothing was written."""
-        return replace(self, way="custom_fields", fell_back=True)
+        return replace(self, way="custom_fields", fell_back=True, in_hand=None)
+
+    def following(self, leases: Mapping[DateField, int], look: "Look") -> "DeviceWork":
+        """What is claimed of the same device by the time of this look."""
+        return replace(self, leases=leases, fell_back=False, in_hand=look)
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,10 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Look:
-    """What stood in the RMM, asked for by request `observed_seq`; fields that cannot be had, with why."""
+    """What stood in the RMM, asked for by request `observed_seq`; claimed fields that cannot be had, with why.
+
+    Shows what the one request could show, which may be more than was claimed.
+    """
 
     way: Way
     observed_seq: int
@@ -115,7 +130,7 @@ def trouble_of(error: PipelineError) -> Trouble:
             error=error,
         )
     if isinstance(error, RmmRefused):
-        if error.status in _CONFLICTS:
+        if error.status in _CONFLICTS or error.code == _FIELD_GONE:
             return Trouble("conflict", code, reason, next_action, error=error)
         return Trouble("failed", code, error.words or reason, next_action, error=error)
     if isinstance(error, DeviceGone | Permanent):

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from shared import audit, outbox
 from shared.audit import Author
+from shared.date_ledger.changes import tell_changes
 from shared.date_ledger.remote import Pulled, yield_to_remote
 from shared.date_ledger.values import lock_asset, observations, store_values
 from shared.date_ledger.wishes import tell_edits, wake, wish_for
@@ -57,9 +58,10 @@ async def settle_conflict(conn: Connection, author: Author, conflict_id: UUID, s
     await audit.record(conn, author, "dates.conflict_settled", "asset", asset.id, after=after)
     if side == "remote":
         pulled = Pulled(still["device_id"], field, still["remote_value"], still["remote_seq"])
-        return await yield_to_remote(
+        pending = await yield_to_remote(
             conn, asset, still["integration_id"], pulled, actor=author.actor, source=author.source
         )
+        return [*pending, *await tell_changes(conn, [asset], source=author.source)]
     resolution = resolve(field, (await observations(conn, asset.id))[field])
     due = await wish_for(conn, asset, field, resolution, still["manual_edit_id"])
     await tell_edits(conn, [still["manual_edit_id"]])
@@ -92,4 +94,5 @@ async def exclude_source(
     )
     due = await wish_for(conn, asset, field, resolution, edit_id)
     await tell_edits(conn, [edit_id])
-    return await wake(conn, due, source=author.source)
+    told = await tell_changes(conn, [asset], source=author.source)
+    return [*told, *await wake(conn, due, source=author.source)]

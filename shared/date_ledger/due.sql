@@ -1,8 +1,11 @@
--- Integrations with a push that is due and not claimed; or held, and what held it is over.
+-- Integrations with a push that is due and not claimed, or held while what held it is over; without those of which a
+-- wake-up is on its way. $1 how many at most, $2 seconds after which a wake-up counts as lost
 select i.id as integration_id
 from integrations i
 left join date_settings s on s.integration_id = i.id
+left join date_turns t on t.integration_id = i.id
 where i.status in ('never_synced', 'active') and s.writing_paused_for is distinct from i.credentials_version
+    and (t.announced_at is null or t.announced_at < clock_timestamp() - $2 * interval '1 second')
     and (
         exists (
             select from date_pushes p

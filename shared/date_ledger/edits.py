@@ -11,7 +11,7 @@ import asyncpg
 
 from shared import outbox
 from shared.date_ledger import values
-from shared.date_ledger.values import Asset
+from shared.date_ledger.values import Asset, Cause
 from shared.date_ledger.wishes import tell_edits, wake, wish_for
 from shared.dates.calendar import FIELDS, DateField
 from shared.dates.replaying import Edit, Outcome, Replayed, replay
@@ -88,7 +88,8 @@ async def record(conn: Connection, asset: Asset, edit: NewEdit, *, source: str) 
     rows[edit.id] = added
     after = replay(map(_edit, rows.values()))
     await _keep_said(conn, asset, before, after)
-    resolved = await values.store_values(conn, asset)
+    cause = Cause(edit.event_source, edit.event_id, edit.correlation_id)
+    resolved = await values.store_values(conn, asset, cause=cause)
     pending = await _keep_outcomes(conn, rows, after, source=source)
     due = await _wish(conn, asset, before, after, resolved)
     await tell_edits(conn, [standing.id for standing in after.standing.values()])

@@ -13,6 +13,7 @@ import asyncpg
 
 from shared import outbox
 from shared.date_ledger import values
+from shared.date_ledger.changes import tell_changes
 from shared.date_ledger.edits import NewEdit, record
 from shared.date_ledger.late_writes import push_again, recognise
 from shared.date_ledger.states import state_of, to_columns
@@ -42,12 +43,17 @@ class Pulled:
 
 
 async def observe_remote(
-    conn: Connection, integration_id: UUID, pulled: Sequence[Pulled], *, source: str
+    conn: Connection,
+    integration_id: UUID,
+    pulled: Sequence[Pulled],
+    *,
+    source: str,
+    correlation_id: str | None = None,
 ) -> list[outbox.Pending]:
     """Take in what was read, in the caller's transaction; publish the result after the commit.
 
     Twice and in any order is safe: what was asked for later counts. Devices that are not known are passed over. Takes
-    the locks of the assets that changed in the order of their ids.
+    the locks of the assets that changed in the order of their ids, and tells which dates count now.
     """
     found = await conn.fetch(
         sql(__package__, "known_states"),
@@ -70,17 +76,19 @@ async def observe_remote(
                 each.observed_seq,
             )
     pending: list[outbox.Pending] = []
+    assets: list[Asset] = []
     for asset_id, each in sorted(news, key=lambda item: (item[0], item[1].device_id, item[1].field)):
         asset = await lock_asset(conn, asset_id)
         if asset is not None:
+            assets.append(asset)
             pending += await take_in(conn, asset, integration_id, each, source=source)
-    return pending
+    return pending + await tell_changes(conn, assets, source=source, correlation_id=correlation_id)
 
 
 async def take_in(
     conn: Connection, asset: Asset, integration_id: UUID, pulled: Pulled, *, source: str
 ) -> list[outbox.Pending]:
-    """Take in one date of a locked asset, with what follows from it."""
+    """Take in one date of a locked asset, with what follows from it; the caller tells which date counts now."""
     row = await conn.fetchrow(sql(__package__, "known_states"), integration_id, [pulled.device_id], [pulled.field])
     if row is None:
         return []

@@ -6,3 +6,4 @@ set purchase_date = q.purchase_date, purchase_date_origin = q.purchase_origin,
 from unnest($1::uuid[], $2::date[], $3::text[], $4::date[], $5::text[])
     as q (id, purchase_date, purchase_origin, warranty_date, warranty_origin)
 where a.id = q.id
+returning a.id, a.version

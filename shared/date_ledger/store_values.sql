@@ -3,3 +3,4 @@ update assets
 set purchase_date = $2, purchase_date_origin = $3, warranty_expiration_date = $4, warranty_expiration_date_origin = $5,
     version = version + 1, changed_at = now()
 where id = $1
+returning version

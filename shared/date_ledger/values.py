@@ -1,5 +1,6 @@
 """The value of an asset's dates: read under its lock, computed by the rule, stored where it changed."""
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,14 +32,36 @@ _OBSERVED_OF_MANY: Final = """
 
 
 @dataclass(frozen=True)
+class Cause:
+    """The edit by which values came to be computed anew."""
+
+    event_source: str
+    event_id: str
+    correlation_id: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What was stored of an asset, as the version that it made."""
+
+    version: int
+    resolved: Mapping[DateField, Resolution]
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True)
 class Asset:
-    """An asset as it stands, locked until the transaction ends. `stored` is value and origin by field."""
+    """An asset as it stood when it was locked, until the transaction ends. `stored` is value and origin by field.
+
+    `news` is what was stored since, in its order: whoever ends the transaction tells it (changes.py).
+    """
 
     id: UUID
     account_id: UUID
     asset_type: str
     version: int
     stored: Mapping[DateField, tuple[date | None, str | None]]
+    news: list[Stored] = dataclasses.field(default_factory=list[Stored], compare=False)
 
 
 async def lock_asset(conn: Connection, asset_id: UUID) -> Asset | None:
@@ -67,13 +90,14 @@ def _observation(row: asyncpg.Record) -> Observation:
     return Observation(row["source"], row["value"], excluded=row["excluded"], chosen=row["chosen"])
 
 
-async def store_values(conn: Connection, asset: Asset) -> dict[DateField, Resolution]:
+async def store_values(conn: Connection, asset: Asset, *, cause: Cause | None = None) -> dict[DateField, Resolution]:
     """Compute both values anew and store them where they differ, as one new version of the asset."""
     said = await observations(conn, asset.id)
     resolved: dict[DateField, Resolution] = {field: resolve(field, said[field]) for field in FIELDS}
     if any((resolved[field].value, resolved[field].origin) != asset.stored[field] for field in FIELDS):
         arguments = [part for field in FIELDS for part in (resolved[field].value, resolved[field].origin)]
-        await conn.execute(sql(__package__, "store_values"), asset.id, *arguments)
+        version: int = await conn.fetchval(sql(__package__, "store_values"), asset.id, *arguments)
+        asset.news.append(Stored(version, resolved, cause))
     return resolved
 
 
@@ -83,13 +107,18 @@ async def store_values_of(conn: Connection, assets: Sequence[Asset]) -> None:
     for row in await conn.fetch(_OBSERVED_OF_MANY, [asset.id for asset in assets]):
         said[row["asset_id"], row["field"]].append(_observation(row))
     changed: list[tuple[UUID, date | None, str | None, date | None, str | None]] = []
+    news: dict[UUID, tuple[Asset, dict[DateField, Resolution]]] = {}
     for asset in assets:
-        purchase, warranty = (resolve(field, said[asset.id, field]) for field in (PURCHASE, WARRANTY))
-        now = {PURCHASE: (purchase.value, purchase.origin), WARRANTY: (warranty.value, warranty.origin)}
+        resolved: dict[DateField, Resolution] = {field: resolve(field, said[asset.id, field]) for field in FIELDS}
+        now = {field: (resolved[field].value, resolved[field].origin) for field in FIELDS}
         if now != asset.stored:
             changed.append((asset.id, *now[PURCHASE], *now[WARRANTY]))
-    if changed:
-        await conn.execute(sql(__package__, "store_many"), *map(list, zip(*changed, strict=True)))
+            news[asset.id] = (asset, resolved)
+    if not changed:
+        return
+    for row in await conn.fetch(sql(__package__, "store_many"), *map(list, zip(*changed, strict=True))):
+        asset, resolved = news[row["id"]]
+        asset.news.append(Stored(row["version"], resolved))
 
 
 def around(said: Mapping[DateField, list[Observation]]) -> Surroundings:

@@ -1,6 +1,7 @@
--- Returns the account where a wake-up is to be sent; none where one is on its way. Locks the turn either way.
+-- Returns the integrations, of $1, to which a wake-up is to be sent; not those to which one is on its way for less than
+-- $2 seconds. Locks the turns either way, in the order of their ids.
 insert into date_turns as t (integration_id, announced_at)
-select id, clock_timestamp() from integrations where id = $1
+select id, clock_timestamp() from integrations where id = any($1::uuid[]) order by id
 on conflict (integration_id) do update set announced_at = clock_timestamp()
     where t.announced_at is null or t.announced_at < clock_timestamp() - $2 * interval '1 second'
-returning (select account_id from integrations i where i.id = t.integration_id)
+returning t.integration_id, (select account_id from integrations i where i.id = t.integration_id)

@@ -10,7 +10,7 @@ from shared.dates.calendar import DateField
 from shared.dates.pushing import wish
 from shared.dates.resolving import Resolution
 from shared.events.dates import PushDue
-from shared.events.envelope import Event, EventData, new_event
+from shared.events.envelope import Event, new_event
 from shared.postgres import Connection, sql
 
 _CANCEL: Final = """
@@ -54,20 +54,19 @@ async def wake(
     The row of the turn is locked either way until the transaction ends: who takes the wake-up takes that lock first,
     and so sees what is committed here.
     """
-    pending: list[outbox.Pending] = []
-    for integration_id in sorted(integration_ids):
-        account_id = await conn.fetchval(sql(__package__, "wake"), integration_id, WAKE_SECONDS)
-        if account_id is None:
-            continue
-        event: Event[EventData] = new_event(
-            PushDue(integration_id=integration_id),
+    asked = list(integration_ids)
+    rows = await conn.fetch(sql(__package__, "wake"), asked, WAKE_SECONDS) if asked else []
+    events = [
+        new_event(
+            PushDue(integration_id=row["integration_id"]),
             source=source,
-            account_id=account_id,
-            subject=f"integrations/{integration_id}",
+            account_id=row["account_id"],
+            subject=f"integrations/{row['integration_id']}",
             cause=cause,
         )
-        pending.append(await outbox.add(conn, event))
-    return pending
+        for row in rows
+    ]
+    return await outbox.add_all(conn, events) if events else []
 
 
 async def tell_edits(conn: Connection, edit_ids: Iterable[UUID | None]) -> None:

@@ -1,6 +1,6 @@
 """The events: CloudEvents 1.0 in structured JSON, one module for each subject."""
 
-from shared.events.dates import DateEdited, DateWriteBackFailed, DateWrittenBack, PushDue
+from shared.events.dates import AssetDatesChanged, DateEdited, DateWriteBackFailed, DateWrittenBack, PushDue
 from shared.events.envelope import Event, EventData, new_event, parse_event
 from shared.events.integrations import (
     CredentialsReplaced,
@@ -15,6 +15,7 @@ from shared.events.integrations import (
 from shared.events.syncs import AssetsChanged, DetailDue, PageDue, SyncCompleted, SyncFailed, SyncRequested
 
 __all__ = [
+    "AssetDatesChanged",
     "AssetsChanged",
     "CredentialsReplaced",
     "DateEdited",

@@ -77,6 +77,31 @@ class DateEdited(EventData):
     )
 
 
+class DateChange(_Part):
+    """One date of one asset that is another one now."""
+
+    asset_id: UUID
+    field: DateField
+    value: date | None = Field(description="the date that counts now; null where none does")
+    before: date | None = Field(description="the date that counted before")
+    origin: str | None = Field(
+        description="who says the date that counts: `manual`, `lookup:<name>` or `integration:<id>`; null for none"
+    )
+    reason: str = Field(description="why it counts, in words")
+    asset_version: int = Field(description="version of the asset with it; of two changes the one with the higher wins")
+    edit_event_id: str | None = Field(default=None, description="id of the edit that did it, where it was an edit")
+    edit_source: str | None = Field(default=None, description="source of that edit")
+
+
+class AssetDatesChanged(EventData):
+    """Other dates of assets count now, by an edit, a reading, a person's decision, or an integration's removal."""
+
+    event_type: ClassVar[str] = "asset.dates_changed"
+    account_id: UUID = Field(description="the account that the assets belong to")
+    rule: str = Field(description="name and version of the rule that says which date counts")
+    changes: list[DateChange] = Field(description="at most 250; what counts as before is not among them")
+
+
 class PushDue(EventData):
     """Dates of an integration are to be written to its RMM. Which ones, the store knows; none left is nothing."""
 

@@ -21,6 +21,7 @@ from pydantic import (
 from shared.errors import BadMessage, UnknownEventVersion
 
 CONTENT_TYPE = "application/cloudevents+json"
+MAX_ID_LENGTH: Final = 200
 _ESCAPED_NUL: Final = b"\\u0000"
 ACCEPTED_CONTENT_TYPES = frozenset({CONTENT_TYPE, "application/json", "", None})
 
@@ -43,15 +44,21 @@ class Event(BaseModel, Generic[D]):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     specversion: Literal["1.0"] = Field(default="1.0", description="version of CloudEvents")
-    id: str = Field(min_length=1, max_length=200, description="unique with `source`; the same for every delivery")
+    id: str = Field(
+        min_length=1, max_length=MAX_ID_LENGTH, description="unique with `source`; the same for every delivery"
+    )
     source: str = Field(min_length=1, max_length=500, description="who published it, such as `/lifecycle/fetcher`")
     type: str = Field(description="event type, and routing key on the exchange")
     subject: str | None = Field(default=None, max_length=500, description="the thing that it is about")
     time: AwareDatetime = Field(description="when it happened, RFC 3339 with offset")
     datacontenttype: str | None = Field(default="application/json", description="always JSON")
     dataversion: int = Field(default=1, description="version of `data`; another one than ours is refused and kept")
-    correlationid: str | None = Field(default=None, max_length=200, description="from the first event to the last row")
-    causationid: str | None = Field(default=None, max_length=200, description="id of the event that led to this one")
+    correlationid: str | None = Field(
+        default=None, max_length=MAX_ID_LENGTH, description="from the first event to the last row"
+    )
+    causationid: str | None = Field(
+        default=None, max_length=MAX_ID_LENGTH, description="id of the event that led to this one"
+    )
     accountid: UUID | None = Field(default=None, description="account that the event belongs to")
     data: D = Field(description="what happened")
 
@@ -74,9 +81,10 @@ def new_event(
     subject: str | None = None,
     cause: Event[EventData] | None = None,
     correlation_id: str | None = None,
+    causation_id: str | None = None,
     event_id: UUID | None = None,
 ) -> Event[D]:
-    """Wrap `data` in its envelope; `cause` carries the correlation on."""
+    """Wrap `data` in its envelope; `cause`, or the two ids of an event that is not at hand, carry the story on."""
     own_id = str(event_id or uuid4())
     return Event[D](
         id=own_id,
@@ -86,7 +94,7 @@ def new_event(
         time=datetime.now(UTC),
         dataversion=data.version,
         correlationid=correlation_id or (cause.correlation_id if cause else own_id),
-        causationid=cause.id if cause else None,
+        causationid=causation_id or (cause.id if cause else None),
         accountid=account_id,
         data=data,
     )

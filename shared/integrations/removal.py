@@ -187,7 +187,7 @@ async def _forget(
 ) -> Removed:
     row = await conn.fetchrow(sql(__package__, "remove_links"), integration_id)
     assert row is not None
-    await forget_integration(conn, integration_id)
+    await forget_integration(conn, integration_id, source=author.source)
     for statement in _ERASE:
         await conn.execute(statement, integration_id)
     await conn.execute(_DISCARD, integration_id, author.actor)

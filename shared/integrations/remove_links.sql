@@ -1,6 +1,6 @@
 -- Links go; so do assets that nobody else sees and nobody edited. What stays shows what is left: the best state of
--- the other links, and no date that came from here (which one counts instead is computed after this). A zero hash
--- makes the next sync of the others write them anew: the columns may still hold what was observed here last.
+-- the other links (which dates count then is computed after this). A zero hash makes the next sync of the others write
+-- them anew: the columns may still hold what was observed here last.
 with gone as (
     delete from devices where integration_id = $1 returning asset_id
 ),
@@ -31,13 +31,6 @@ stay as (
 shown as (
     update assets a
     set state = s.state,
-        purchase_date = case when a.purchase_date_origin = 'integration:' || $1::uuid then null else a.purchase_date end,
-        purchase_date_origin = nullif(a.purchase_date_origin, 'integration:' || $1::uuid),
-        warranty_expiration_date = case
-            when a.warranty_expiration_date_origin = 'integration:' || $1::uuid then null
-            else a.warranty_expiration_date
-        end,
-        warranty_expiration_date_origin = nullif(a.warranty_expiration_date_origin, 'integration:' || $1::uuid),
         version = a.version + 1,
         changed_at = now()
     from stay s

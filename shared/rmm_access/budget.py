@@ -1,15 +1,15 @@
 """The request budget of an integration: a sliding window counted in Postgres, by its clock (migration 0002)."""
 
 import asyncio
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from shared.errors import QuotaExhausted
 from shared.observability import metrics
-from shared.postgres import Pool, connection
+from shared.postgres import Connection, Pool, connection, sql
 from shared.rmm.rates import Priority, RateReading
+from shared.rmm_access.rules import BudgetRules, Lists, left_by_sweep, pace_of
 
 # A longer wait goes to the delay ladder: a held message is a slot that nobody else can use.
 LONGEST_SLEEP: Final = timedelta(seconds=3)
@@ -21,7 +21,7 @@ LONG_WAIT: Final = timedelta(minutes=1)
 QUOTA_USED_UP: Final = "quota used up"
 # A request reaches the RMM a little after its grant, so a grant is held a little longer than the window.
 MARGIN_SHARE: Final = 0.01
-SOON_SHARE: Final = 0.05
+SOON_SHARE: Final = 0.07
 
 _PRIORITY: Final = {Priority.WRITE: 0, Priority.LIST: 1, Priority.DETAIL: 2}
 _TAKE: Final = "select wait, seq from take_request($1, $2::smallint, $3, $4, $5, $6)"
@@ -35,15 +35,6 @@ _BLOCK: Final = """
                 when excluded.blocked_until >= b.blocked_until then excluded.blocked_reason else b.blocked_reason
             end
 """
-
-
-@dataclass(frozen=True)
-class BudgetRules:
-    """At most `requests` in any `window`, of which `reserve` are left to edits."""
-
-    requests: int
-    window: timedelta
-    reserve: int
 
 
 class PostgresBudget:
@@ -69,15 +60,19 @@ class PostgresBudget:
 
     async def _grant(self, priority: Priority) -> timedelta:
         rules = self._rules
-        reserve = min(rules.reserve, rules.requests - 1)
+        left = min(rules.reserve, rules.requests - 1)
         async with connection(self._pool) as conn:
+            if priority is Priority.DETAIL:
+                paced, left = await self._leftover(conn)
+                if paced:
+                    return paced
             row = await conn.fetchrow(
                 _TAKE,
                 self._integration_id,
                 _PRIORITY[priority],
                 rules.requests,
                 rules.window * (1 + MARGIN_SHARE),
-                reserve * 2 if priority is Priority.DETAIL and reserve * 2 < rules.requests else reserve,
+                left,
                 rules.window * SOON_SHARE,
             )
         assert row is not None
@@ -85,6 +80,18 @@ class PostgresBudget:
         if not wait:
             self.observed_seq = row["seq"]
         return wait
+
+    async def _leftover(self, conn: Connection) -> tuple[timedelta | None, int]:
+        """How long the sweep's pace holds it back, if at all, and what it leaves to others.
+
+        Asked without the lock of the grant: two turns at once may be ahead of the pace by a request each.
+        """
+        row = await conn.fetchrow(
+            sql(__package__, "leftover"), self._integration_id, *pace_of(self._rules), self._rules.window
+        )
+        assert row is not None
+        lists = Lists(listing=row["listing"], due_in=row["due_in"], pages=row["pages"])
+        return row["paced"], left_by_sweep(self._rules, lists)
 
     async def corrected(self, reading: RateReading) -> None:
         """Hold everybody back after a 429, or where the RMM says that nothing is left."""

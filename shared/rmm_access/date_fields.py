@@ -66,6 +66,10 @@ class FieldIds:
         self._known[integration_id] = known
         return {field: known[field] for field in wanted if field in known}
 
+    def known(self, integration_id: UUID) -> Mapping[DateField, FieldId]:
+        """The ids that are known here already, without a request."""
+        return self._known.get(integration_id, {})
+
     async def forget(self, integration_id: UUID) -> None:
         """Look for them anew next time."""
         self._known.pop(integration_id, None)

@@ -16,7 +16,8 @@ from shared.rmm.client import RmmClient
 from shared.rmm.connection import Connection, Limits
 from shared.rmm.quirks import Quirks
 from shared.rmm.regions import Region, base_url
-from shared.rmm_access.budget import BudgetRules, PostgresBudget
+from shared.rmm_access.budget import PostgresBudget
+from shared.rmm_access.rules import BudgetRules
 from shared.rmm_access.tokens import PostgresTokens, TokenCache
 from shared.secrets import PrivateKeyRing
 from shared.settings import RmmSettings

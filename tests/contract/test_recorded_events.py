@@ -29,6 +29,7 @@ MODELS: dict[str, type[EventData]] = {
 # What each version demands, for ever: whoever publishes that version sends these and need send no more.
 DEMANDED = {
     "asset.changed": {"integration_id", "run_id", "created", "updated"},
+    "asset.dates_changed": {"account_id", "rule", "changes"},
     "date.edited": {"account_id", "asset", "field", "value", "origin", "actor", "edited_at"},
     "date.push_due": {"integration_id"},
     "date.write_back_failed": {"account_id", "status", "reason_code", "reason", "next_action"},

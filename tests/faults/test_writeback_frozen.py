@@ -22,6 +22,7 @@ STUCK_MS = 60_000
 )
 async def test_the_newest_date_wins_in_the_end(world: MakeWorld, tmp_path: Path, *, wakes: bool, policy: str) -> None:  # noqa: F811
     w = await world(count=2)
+    w.schedule()
     await w.within(lambda conn: set_conflict_policy(conn, w.author, w.integration_id, policy))
     async with Lives.of("writeback", tmp_path, **w.values(rmm_timeout_seconds=3.0)) as lives:
         frozen = await lives.start()

@@ -25,6 +25,7 @@ FINAL = {"written", "unchanged", "superseded"}
 
 async def test_a_killed_write_back_has_one_effect_for_each_edit(world: MakeWorld, tmp_path: Path) -> None:  # noqa: F811
     w = await world(count=DEVICES)
+    w.schedule()
     async with Lives.of("writeback", tmp_path, **w.values()) as lives:
         first = await lives.start()
         # The way of writing and the fields' ids are found out once, by requests that the seeds do not count.

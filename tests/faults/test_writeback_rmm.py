@@ -177,7 +177,7 @@ async def test_what_a_removed_integration_said_no_longer_counts(world: MakeWorld
 
 async def test_a_queue_that_is_wiped_loses_no_edit(world: MakeWorld) -> None:  # noqa: F811
     w = await world()
-    (service,) = await w.start(due_seconds=3600)
+    (service,) = await w.start(scheduled=False)
     await known(w)
     await w.desk.disable(w.integration_id)
     event = w.event(0, "2025-03-01")

@@ -17,7 +17,8 @@ from lifecycle.data.integrations import list_integrations
 from shared.errors import QuotaExhausted
 from shared.postgres import Pool, connection, open_pool
 from shared.rmm.rates import Priority, RateReading
-from shared.rmm_access.budget import LONGEST_SLEEP, UNSAID_WAIT, BudgetRules, PostgresBudget
+from shared.rmm_access.budget import LONGEST_SLEEP, UNSAID_WAIT, PostgresBudget
+from shared.rmm_access.rules import BudgetRules
 from tests.integration.world import World
 
 WRITE, LIST, DETAIL = 0, 1, 2

@@ -28,7 +28,7 @@ from tests.support.stage import Stage
 from tests.support.waiting import until
 
 PURCHASED, EXPIRES = "purchase_date", "warranty_expiration_date"
-QUICK = {"due_seconds": 0.1, "recheck_seconds": (0.1, 0.2), "purchase_field": "Purchase Date"}
+QUICK = {"recheck_seconds": (0.1, 0.2), "purchase_field": "Purchase Date"}
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ async def fleet(stage: Stage, simulator: MakeRmm, in_process: MakeLoopPipeline, 
         )
         for field in FIELDS:
             await switch_two_way(conn, Author(stage.account_id, "tester", "test"), added.id, field, enabled=True)
-    await in_process(stage, rmm, "writeback", **QUICK)
+    await in_process(stage, rmm, "writeback", "scheduler", **QUICK)
     return Fleet(stage, Shell.at(stage, tmp_path), rmm, added.id, device["id"], assets)
 
 

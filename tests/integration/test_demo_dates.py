@@ -23,7 +23,7 @@ async def test_dates_go_both_ways_and_twice(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     rmm = await simulator(devices=40, companies=2)
-    await in_process(stage, rmm, due_seconds=0.1, recheck_seconds=(0.1, 0.2))
+    await in_process(stage, rmm, recheck_seconds=(0.1, 0.2))
     key = await rmm.key()
     secret, sealing = tmp_path / "secret", tmp_path / "sealing"
     secret.write_text(key["client_secret"], encoding="utf-8")

@@ -15,8 +15,11 @@ import httpx
 import pytest
 
 from docs.generate import EXAMPLES
+from shared.dates.calendar import WARRANTY
 from tests.integration.test_writeback import MakeWorld, World, world  # noqa: F401 - a fixture
+from tests.support.queues import journal, publish
 from tests.support.stage import Stage
+from tests.support.waiting import until
 
 SECONDS = 60.0
 Command = Sequence[str]
@@ -95,7 +98,7 @@ async def test_an_example_edits_a_date_and_hears_what_came_of_it(
     w = await world()
     await w.start()
     serial = (await w.asset(0))["serial_number"]
-    async with acme(w.stage) as environment, watching(environment) as watcher:
+    async with acme(w.stage) as environment, watching(environment, "watch_outcomes.py", "2") as watcher:
         good = await run([*command, serial, "purchase_date", "2025-03-01"], environment)
         wrong = await run([*command, "no such serial", "purchase_date", "2025-03-01"], environment)
         heard = await outcomes(w, watcher)
@@ -103,12 +106,29 @@ async def test_an_example_edits_a_date_and_hears_what_came_of_it(
     assert await w.there(0) == "2025-03-01"
 
 
+async def test_the_example_that_watches_dates_hears_a_changed_one_once(world: MakeWorld) -> None:  # noqa: F811 - the fixture
+    w = await world(switched=False)
+    await w.start()
+    first, second = w.event(0, "2025-03-01"), w.event(0, "2028-03-01", of=WARRANTY)
+    async with acme(w.stage) as environment, watching(environment, "watch_dates.py", "2") as watcher:
+        await w.publish(first)
+        told = await until("it is told", lambda: journal(w.stage.amqp_url, "asset.dates_changed"))
+        await publish(w.stage.amqp_url, told)
+        await w.publish(second)
+        heard = await outcomes(w, watcher)
+    asset_id = (await w.asset(0))["id"]
+    assert heard == [
+        f"{asset_id} purchase_date None -> 2025-03-01 (a person set it)",
+        f"{asset_id} warranty_expiration_date None -> 2028-03-01 (a person set it)",
+    ]
+
+
 @asynccontextmanager
-async def watching(environment: dict[str, str]) -> AsyncIterator[Process]:
-    """The example that reads outcomes; its queue is bound."""
-    script = str(EXAMPLES / "watch_outcomes.py")
+async def watching(environment: dict[str, str], example: str, how_many: str) -> AsyncIterator[Process]:
+    """An example that consumes until it has heard so many; its queue is bound."""
+    script = str(EXAMPLES / example)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, script, "2", env=environment, stdout=PIPE, stderr=PIPE
+        sys.executable, script, how_many, env=environment, stdout=PIPE, stderr=PIPE
     )
     try:
         assert process.stdout is not None
@@ -122,7 +142,7 @@ async def watching(environment: dict[str, str]) -> AsyncIterator[Process]:
 
 
 async def outcomes(w: World, watcher: Process) -> list[str]:
-    """The lines of the watcher, which ends after two."""
+    """The lines of the watcher, which ends by itself."""
     try:
         output, error = await asyncio.wait_for(watcher.communicate(), SECONDS)
     except TimeoutError:

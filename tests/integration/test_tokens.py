@@ -15,8 +15,9 @@ from shared.integrations.reading import read_integration
 from shared.postgres import Pool, open_pool
 from shared.rmm.connection import Connection, new_http_client
 from shared.rmm.scopes import ScopeSet
-from shared.rmm_access.budget import BudgetRules, PostgresBudget
+from shared.rmm_access.budget import PostgresBudget
 from shared.rmm_access.opening import RmmAccess
+from shared.rmm_access.rules import BudgetRules
 from shared.rmm_access.tokens import PostgresTokens, TokenCache
 from shared.secrets import PrivateKeyRing, SealInfo
 from shared.settings import RmmSettings

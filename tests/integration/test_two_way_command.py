@@ -16,7 +16,7 @@ from tests.support.shell import Result, Shell
 from tests.support.stage import Stage
 from tests.support.waiting import until
 
-QUICK: dict[str, Any] = {"due_seconds": 0.1, "recheck_seconds": (0.1, 0.2), "purchase_field": "Purchase Date"}
+QUICK: dict[str, Any] = {"recheck_seconds": (0.1, 0.2), "purchase_field": "Purchase Date"}
 PURCHASED, EXPIRES = "purchase_date", "warranty_expiration_date"
 
 
@@ -74,7 +74,7 @@ async def tenant(stage: Stage, simulator: MakeRmm, in_process: MakeLoopPipeline,
         " content_hash, observed_seq, vendor) values ($1, $2, $3, $4, $5, $6, 'new', $4, 1, '{}')",
         *(added.id, device["id"], stage.account_id, asset_id, device["company_id"], device["site_id"]),
     )
-    await in_process(stage, rmm, "writeback", **QUICK)
+    await in_process(stage, rmm, "writeback", "scheduler", **QUICK)
     return Tenant(stage, desk, Shell.at(stage, tmp_path), rmm, device["id"], asset_id)
 
 

@@ -13,6 +13,9 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from services.scheduler.app import every
+from services.scheduler.clock import Clock
+from services.scheduler.settings import SchedulerSettings
 from services.writeback.app import create_app
 from services.writeback.pushes import PostgresPushes, PushRules
 from services.writeback.settings import WritebackSettings
@@ -64,7 +67,7 @@ class World:
             "rmm_base_url": self.rmm.url,
             "secret_keys": self.stage.keys.private_text.get_secret_value(),
             "rmm_budget": 100_000,
-            "due_seconds": 0.1,
+            "push_gather_seconds": 0.02,
             "recheck_seconds": (0.1, 0.2),
             "purchase_field": "Purchase Date",
             "shutdown_seconds": 5,
@@ -72,14 +75,28 @@ class World:
             **changed,
         }
 
-    async def start(self, replicas: int = 1, **changed: Any) -> list["Running"]:
-        """Start write-back in this loop."""
+    async def start(self, replicas: int = 1, *, scheduled: bool = True, **changed: Any) -> list["Running"]:
+        """Start write-back in this loop, and the scheduler's part of it unless nobody is to announce what is due."""
+        if scheduled:
+            self.schedule()
         values = self.values(**changed)
         made = [Running(create_app(WritebackSettings(**values))) for _ in range(replicas)]
         for running in made:
             self.stack.push_async_callback(running.stop)
         await asyncio.gather(*(running.started() for running in made))
         return made
+
+    def schedule(self) -> None:
+        """Let a scheduler announce what is due; more of them change nothing."""
+        addresses: dict[str, Any] = {"amqp_url": self.stage.amqp_url, "database_url": self.stage.database_url}
+        clock = Clock(self.stage.pool, self.stage.outbox, SchedulerSettings(**addresses))
+        announcing = asyncio.ensure_future(every(0.1, clock.announce_due_pushes)())
+
+        async def end() -> None:
+            announcing.cancel()
+            await asyncio.gather(announcing, return_exceptions=True)
+
+        self.stack.push_async_callback(end)
 
     async def within(self, work: Callable[[Connection], Awaitable[Any]]) -> Any:
         """One transaction; what it returns, if events, is published."""
@@ -401,7 +418,7 @@ async def test_what_is_said_late_of_a_replaced_key_holds_no_edit(
     world: MakeWorld, error_class: type[CredentialsRejected | WriteForbidden]
 ) -> None:
     w = await world()
-    (service,) = await w.start(due_seconds=3600)
+    (service,) = await w.start(scheduled=False)
     await w.edit(0, "2025-01-01")
     await service.stop()
     rules = PushRules(5, 5, timedelta(seconds=30), timedelta(hours=1), ())

@@ -90,6 +90,12 @@ async def test_a_new_device_becomes_an_asset_with_all_that_was_sent(world: World
     assert (asset["matched_by"], asset["account_id"]) == ("new", tenant.account_id)
     assert await world.value("select vendor from devices") == {"endpointID": "D1"}
     assert await outcomes(world, chunk) == "c"
+    (told,) = world.bus.of("asset.dates_changed")
+    assert sorted((each["value"], each["asset_version"]) for each in told["changes"]) == [
+        ("2024-02-29", 2),
+        ("2027-02-28", 3),
+    ]
+    assert await world.count("outbox") == 0
 
 
 async def test_a_device_that_differs_is_updated_and_one_that_does_not_is_the_same(world: World) -> None:

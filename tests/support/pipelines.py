@@ -54,6 +54,7 @@ SERVICES = tuple(KINDS)
 _QUICK: Mapping[str, Any] = {
     "tick_seconds": 0.2,
     "outbox_sweep_after_seconds": 1.0,
+    "push_gather_seconds": 0.02,
     "rmm_budget": 100_000,
     # Older than the line: dates are read device by device only where a test says so, for others count requests.
     "detail_freshness_seconds": 4_000_000_000,
@@ -61,7 +62,7 @@ _QUICK: Mapping[str, Any] = {
 }
 
 
-def _settings(service: str, stage: Stage, rmm_url: str, changed: Mapping[str, Any]) -> dict[str, Any]:
+def settings_of(service: str, stage: Stage, rmm_url: str, changed: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a service by name: the test's addresses, quick clocks, and what the test says."""
     known = KINDS[service].settings.model_fields
     addresses = {
@@ -134,7 +135,7 @@ class LoopPipeline:
 
     def _make(self, name: str) -> _Running:
         kind = KINDS[name]
-        settings = kind.settings(**_settings(name, self._stage, self._rmm_url, self._settings))
+        settings = kind.settings(**settings_of(name, self._stage, self._rmm_url, self._settings))
         return _Running(kind.create(settings))
 
 
@@ -240,7 +241,7 @@ class ProcessPipeline:
         return {replica.name: self.log(replica) for replica in self.replicas}
 
     def _launch(self, service: str, number: int, port: int) -> Replica:
-        values = _settings(service, self._stage, self._rmm_url, self._settings) | {"http_port": port}
+        values = settings_of(service, self._stage, self._rmm_url, self._settings) | {"http_port": port}
         inherited = {name: value for name, value in environment().items() if not name.startswith("LIFECYCLE_")}
         variables = {
             **inherited,

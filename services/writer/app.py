@@ -20,7 +20,9 @@ class WriterSettings(ServiceSettings):
     """What the writer needs beyond every service."""
 
     writer_prefetch: int = Field(default=16, ge=1, le=100, description="chunks that one writer takes ahead")
-    writer_at_once: int = Field(default=1, ge=1, le=50, description="chunks that one writer writes at once")
+    writer_at_once: int = Field(
+        default=1, ge=1, le=50, description="chunks that one writer writes at once; it reads one more"
+    )
 
 
 def decode_page(message: Any) -> Bulk[AssetPageNormalized]:
@@ -38,14 +40,15 @@ def create_app(settings: WriterSettings | None = None) -> Service:
         write_page,
         prefetch=settings.writer_prefetch,
         policy=policy,
-        at_once=settings.writer_at_once,
+        # One more than is written: it is unpacked and read while Postgres works.
+        at_once=settings.writer_at_once + 1,
     )
 
     async def wire(wired: Wired) -> Wiring:
         events = Outbox(wired.pool, wired.bus)
         return Wiring(
-            ports={"assets": PostgresAssets(wired.pool, events)},
+            ports={"assets": PostgresAssets(wired.pool, events, at_once=settings.writer_at_once)},
             pause=PausingIntegrations(wired.pool, events, "writer"),
         )
 
-    return Service("writer", settings, [subscription], wire, pool_size=settings.writer_at_once + 2)
+    return Service("writer", settings, [subscription], wire, pool_size=settings.writer_at_once + 3)

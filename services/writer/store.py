@@ -1,5 +1,7 @@
 """Assets in Postgres: one chunk, one transaction. What is known is asked first; only what differs is written."""
 
+import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -26,6 +28,7 @@ _LOCK: Final = "select pg_advisory_xact_lock_shared(hashtextextended('integratio
 # A claim can be refused, found free again and refused again only while others write the same hardware.
 CLAIM_ROUNDS: Final = 4
 
+_is_hash: Final = re.compile("[0-9a-f]{32}").fullmatch
 _INTEGER_END: Final = 1 << 31
 _BIGINT_END: Final = 1 << 63
 
@@ -84,12 +87,20 @@ def _uuid(member: str, text: str) -> UUID:
         raise BadMessage(f"not an {AssetPageNormalized.event_type} event: {member} is no uuid") from None
 
 
-class PostgresAssets:
-    """The port that the handler uses."""
+def _hash(text: str) -> str:
+    # As text, which the driver takes: to build a UUID of each takes four times as long as to look at it.
+    if not _is_hash(text):
+        raise BadMessage(f"not an {AssetPageNormalized.event_type} event: content_hash is not 32 hex characters")
+    return text
 
-    def __init__(self, pool: Pool, events: outbox.Outbox) -> None:
+
+class PostgresAssets:
+    """The port that the handler uses: `at_once` chunks are being written, and any number are committed, at a time."""
+
+    def __init__(self, pool: Pool, events: outbox.Outbox, *, at_once: int = 1) -> None:
         self._pool = pool
         self._events = events
+        self._places = asyncio.Semaphore(at_once)
 
     async def write(self, chunk: AssetPageNormalized, correlation_id: str) -> Written | None:
         """Write a chunk once; None when it was written already, or its integration is removed.
@@ -104,24 +115,39 @@ class PostgresAssets:
 
     async def _write(self, chunk: AssetPageNormalized, correlation_id: str) -> Written | None:
         page = Page.of(chunk)
-        async with transaction(self._pool) as conn:
-            if not await self._claim(conn, page):
-                return None
-            sent, repeated = rows.fold(chunk.assets)
-            written = Written(rejected=len(chunk.rejects), repeated=repeated)
-            new, changed = await self._ask(conn, page, sent, written)
-            await self._update(conn, page, changed)
-            await self._insert(conn, page, new, written)
-            await self._keep_rejects(conn, page, chunk)
-            pending = await self._tell(conn, page, written, correlation_id)
-            dates = pulled_dates([*new, *changed], page.observed_seq)
-            if dates:
-                pending += await observe_remote(
-                    conn, page.integration_id, dates, source=SOURCE, correlation_id=correlation_id
-                )
-            await self._finish(conn, page, written)
+        sent, repeated = rows.fold(chunk.assets)
+        written = Written(rejected=len(chunk.rejects), repeated=repeated)
+        # The place is free again before the commit: the next chunk is written while this one goes to disk.
+        async with transaction(self._pool) as conn, self._places:
+            pending = await self._write_rows(conn, page, chunk, sent, written, correlation_id)
+        if pending is None:
+            return None
         await self._events.publish(*pending)
         return written
+
+    async def _write_rows(
+        self,
+        conn: Connection,
+        page: Page,
+        chunk: AssetPageNormalized,
+        sent: Sequence[NormalizedAsset],
+        written: Written,
+        correlation_id: str,
+    ) -> list[outbox.Pending] | None:
+        if not await self._claim(conn, page):
+            return None
+        new, changed = await self._ask(conn, page, sent, written)
+        await self._update(conn, page, changed)
+        await self._insert(conn, page, new, written)
+        await self._keep_rejects(conn, page, chunk)
+        pending = await self._tell(conn, page, written, correlation_id)
+        dates = pulled_dates([*new, *changed], page.observed_seq)
+        if dates:
+            pending += await observe_remote(
+                conn, page.integration_id, dates, source=SOURCE, correlation_id=correlation_id
+            )
+        await self._finish(conn, page, written)
+        return pending
 
     async def _claim(self, conn: Connection, page: Page) -> bool:
         # Shared with other writers, exclusive to a removal: no row of a removed integration is made anew.
@@ -143,7 +169,7 @@ class PostgresAssets:
             sql(_SQL, "ask"),
             page.integration_id,
             [asset.device_id for asset in sent],
-            [_uuid("content_hash", asset.content_hash) for asset in sent],
+            [_hash(asset.content_hash) for asset in sent],
             page.observed_seq,
         )
         new: list[Row] = []
@@ -347,7 +373,8 @@ class PostgresAssets:
             sql(_SQL, "finish_chunk"),
             page.fetch_id,
             page.chunk_no,
-            written.keys,
+            # As text: the driver asks of each number of an array whether it is an array itself.
+            f"{{{','.join(map(str, written.keys))}}}",
             letters,
             letters.count(CREATED),
             letters.count(UPDATED),

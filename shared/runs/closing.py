@@ -15,6 +15,7 @@ from shared.events.syncs import SyncCompleted, SyncFailed
 from shared.observability import metrics
 from shared.postgres import Connection, Pool, connection, sql, transaction
 from shared.runs.conclusion import RUNS_UNTIL_ARCHIVED, Balance, Conclusion, Counted, conclude
+from shared.runs.tally import Tally
 
 _STILL_LISTING = "select exists (select from sync_scopes where run_id = $1 and status in ('pending', 'listing'))"
 _COMPLETED = ("succeeded", "succeeded_with_rejects", "partial")
@@ -72,9 +73,12 @@ async def _close(
 ) -> tuple[Conclusion, Event[Any]]:
     # The planner knows nothing of unnested arrays, and would compare each key with each device.
     await conn.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
-    balance = await _balance(conn, run_id, int(progress["devices"]))
-    unseen = await conn.fetchrow(sql(__package__, "unseen"), run_id, progress["integration_id"])
-    assert unseen is not None
+    tally = await _tally(conn, run_id, progress["integration_id"])
+    balance = tally.balance(int(progress["devices"])) or await _balance(conn, run_id, int(progress["devices"]))
+    if progress["kind"] == "full" and not accepted and tally.all_there:
+        active, unseen, gone = tally.active, 0, []
+    else:
+        active, unseen, gone = await _unseen(conn, run_id, progress["integration_id"])
     await conn.execute("set local enable_nestloop = on")
     counted = Counted(
         kind=progress["kind"],
@@ -83,21 +87,32 @@ async def _close(
         first_failure=progress["first_failure"],
         lost_chunks=progress["lost_chunks"],
         balance=balance,
-        active_before=unseen["active"],
-        unseen=unseen["unseen"],
+        active_before=active,
+        unseen=unseen,
     )
     conclusion = conclude(counted, accepted=accepted)
     missing = archived = 0
-    if conclusion.judge and unseen["gone"]:
-        judged = await conn.fetchrow(
-            sql(__package__, "judge"), unseen["gone"], progress["integration_id"], RUNS_UNTIL_ARCHIVED
-        )
+    if conclusion.judge and gone:
+        judged = await conn.fetchrow(sql(__package__, "judge"), gone, progress["integration_id"], RUNS_UNTIL_ARCHIVED)
         assert judged is not None
         missing, archived = judged["missing"], judged["archived"]
     await _store(conn, run_id, conclusion, balance, missing, archived)
     if conclusion.status in {"succeeded", "succeeded_with_rejects"} and progress["kind"] == "full":
         await conn.execute(sql(__package__, "finish_integration"), progress["integration_id"])
     return conclusion, _event(run_id, progress, conclusion, balance, missing, archived, source)
+
+
+async def _tally(conn: Connection, run_id: UUID, integration_id: UUID) -> Tally:
+    row = await conn.fetchrow(sql(__package__, "tally"), run_id, integration_id)
+    assert row is not None
+    return Tally(**{name: int(value) for name, value in row.items()})
+
+
+async def _unseen(conn: Connection, run_id: UUID, integration_id: UUID) -> tuple[int, int, list[int]]:
+    """How many devices were active, how many of those were not seen, and the ids of all that are to be judged."""
+    row = await conn.fetchrow(sql(__package__, "unseen"), run_id, integration_id)
+    assert row is not None
+    return row["active"], row["unseen"], row["gone"]
 
 
 async def _balance(conn: Connection, run_id: UUID, seen: int) -> Balance:

@@ -75,7 +75,7 @@ def conclude(run: Counted, *, accepted: bool = False) -> Conclusion:
             judge=judge,
             reason_code="rejects",
             reason=f"{run.balance.rejected} of {run.balance.seen} devices could not be mapped",
-            next_action="look at the rejects of the run; the other devices are in",
+            next_action="see which, and why, with `lifecycle runs show`; the other devices are in",
         )
     return Conclusion("succeeded", judge=judge)
 

@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST_ARGS ?=
 .DEFAULT_GOAL := help
+# Each test process and each service compiles every module anew where this is set: minutes of a whole run.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup demo test unit lint types arch bench docs clean
 
 help: ## Print this list.

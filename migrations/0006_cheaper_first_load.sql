@@ -1,4 +1,4 @@
--- What a first load pays for each device, less (docs/adr/0021): keys are compared as bytes and not by a language's rules,
+-- What a first load pays for each device, less (docs/adr/0023): keys are compared as bytes and not by a language's rules,
 -- and what the vendor sent is packed by the faster of Postgres' two ways.
 set lock_timeout = '5s';
 

@@ -9,7 +9,6 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncpg
-import stamina
 
 from shared.errors import BadMessage, StoreConflict, StoreUnavailable
 
@@ -110,6 +109,8 @@ async def transaction(pool: Pool) -> AsyncGenerator[Connection]:
 
 async def again_on_conflict(work: Callable[[], Awaitable[T]]) -> T:
     """Run a whole transaction again when the database picked it as the victim of a deadlock."""
+    import stamina  # noqa: PLC0415 - a command that only reads is quicker without
+
     async for attempt in stamina.retry_context(
         on=StoreConflict, attempts=CONFLICT_ATTEMPTS, wait_initial=0.02, wait_max=0.5, timeout=10
     ):

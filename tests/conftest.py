@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from shared.bus import Bus
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
 
 # Drivers take a while to import, and the unit tests need none of them: imported where they are asked for.
 # ruff: noqa: PLC0415
+
+# The same examples in every run, and no time limit for one: a test that fails here fails everywhere, and none fails for
+# a slow machine. To look for new ones: make unit PYTEST_ARGS=--hypothesis-profile=search
+settings.register_profile(
+    "steady", derandomize=True, deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("search", deadline=None, max_examples=1_000)
+settings.load_profile("steady")
 
 
 class MakeRmm(Protocol):

@@ -9,6 +9,7 @@ from lifecycle.output import Output
 
 RunArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the run; its first six characters will do.")]
 IntegrationOption = Annotated[str | None, typer.Option("--integration", help="Only of this integration.")]
+RejectsOption = Annotated[int, typer.Option("--rejects", min=1, help="How many rejected devices of each reason.")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")]
 
 
@@ -46,17 +47,19 @@ async def list_runs(
         out.message("there was no sync yet; start one with: lifecycle integrations sync NAME")
 
 
-async def show(out: Output, run: RunArgument, *, account: AccountOption = None) -> None:
+async def show(out: Output, run: RunArgument, *, rejects: RejectsOption = 3, account: AccountOption = None) -> None:
     """Show one sync: its balance, its lists, what was rejected and why.
 
     lifecycle runs show 2f6c1a
+    lifecycle runs show 2f6c1a --rejects 500 --json | jq '.rejects[].examples[].sent'
     """
     from lifecycle.data.naming import find_run  # noqa: PLC0415 - `--help` is quick
     from lifecycle.data.run_pages import read_run_page, show_run  # noqa: PLC0415 - the same
     from lifecycle.session import connect  # noqa: PLC0415 - the same
 
     async with connect(account) as session:
-        page = await read_run_page(session.connection, session.account_id, await find_run(session, run))
+        found = await find_run(session, run)
+        page = await read_run_page(session.connection, session.account_id, found, examples=rejects)
     if out.json_wanted:
         out.document(page)
     else:

@@ -32,8 +32,8 @@ class Sending:
         if self._events and pending:
             self._on_its_way = asyncio.create_task(self._events.publish_many(pending))
 
-    async def end(self) -> None:
-        """Wait for the last batch."""
+    async def settle(self) -> None:
+        """Return when all is published, and nothing of it is left in the outbox."""
         if published := await self._arrived():
             await outbox.delete_all(self._connection, published)
 

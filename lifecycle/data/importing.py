@@ -1,14 +1,16 @@
 """`dates import`: a file is judged as a whole in temporary tables, and then sent as one event for each date.
 
 Judging is done by the database, so a file of any length takes the same memory here. Sending is the way of every other
-edit: the outbox, then the broker; write-back has the last word. An event's id is made of what it says and where it
-stands in the file, so the same file again, or the rest of one that was broken off, is no second edit.
+edit: the outbox, then the broker; write-back has the last word. It keeps step with write-back, so that other edits do
+not wait behind it. An event's id is made of what it says and where it stands in the file, so the same file again, or
+the rest of one that was broken off, is no second edit.
 """
 
+import asyncio
 import csv
 import time
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Generator, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +22,7 @@ import asyncpg
 from lifecycle.data.counting import counting
 from lifecycle.data.csv_tables import BadTable, Layout, find_layout, read_rows
 from lifecycle.data.date_styles import Order
+from lifecycle.data.import_pacing import Pace
 from lifecycle.data.import_reading import Survey, entries, survey
 from lifecycle.data.import_sending import Sending
 from lifecycle.data.naming import PACKAGE
@@ -32,7 +35,7 @@ from shared.audit import Author
 from shared.date_ledger.edits import edit_id
 from shared.dates.sources import Origin, edit_source
 from shared.events.dates import AssetById, AssetBySerial, DateEdited
-from shared.events.envelope import Event, new_event
+from shared.events.envelope import Event, new_event, source_of
 from shared.outbox import Outbox
 from shared.postgres import sql
 
@@ -42,6 +45,8 @@ EXAMPLES: Final = 3
 GOOD: Final = frozenset({"new", "unchanged", "repeated", "no_date"})
 """Outcomes that nobody has to mend."""
 _BATCH: Final = 500
+_STALLED: Final = "nobody takes edits in: is write-back running? The rest is sent all the same, and waits in its queue"
+_BROKEN_OFF: Final = "broken off: run the same command again for the rest; what is recorded by then is left out"
 _SPACE: Final = UUID("8b0d1d5e-21a4-5c59-8a3d-0c8f7e0f6a53")
 _ENTRY_COLUMNS: Final = (
     *("entry_no", "line", "serial", "serial_key", "field", "sent", "value", "code", "reason", "next_step"),
@@ -128,17 +133,24 @@ async def send(session: Session, out: Output, judged: Judged) -> Document:
     started = time.monotonic()
     who, now = author(session), datetime.now(UTC)
     total = await session.connection.fetchval("select count(*) from import_judged where goes")
-    known = done = 0
+    sent = done = 0
     async with AsyncExitStack() as stack:
-        line = Sending(session.connection, await _opened(session, out, stack))
-        with counting(out, "sending", total) as count:
+        events = await _opened(session, out, stack)
+        line, pace = Sending(session.connection, events), Pace(session.connection, lambda: out.message(_STALLED))
+        with counting(out, "sending", total) as count, _telling_how_to_go_on(out):
             async for rows in _pages(session, _PAGE_THAT_GOES):
-                fresh = await _unknown(session, [_event(who, judged, row, now) for row in rows])
-                await line.send(fresh)
-                known, done = known + len(rows) - len(fresh), done + len(rows)
+                fresh = await _unknown(session, judged, rows)
+                await line.send([_event(who, judged, row, now) for row in fresh.values()])
+                sent, done = sent + len(fresh), done + len(rows)
                 count(done)
-            await line.end()
-    sent = total - known
+                if events:
+                    pace.sent(fresh)
+                if pace.is_full:
+                    # What is published must not lie in the outbox meanwhile: the scheduler would publish it again.
+                    await line.settle()
+                    await pace.room()
+            await line.settle()
+    known = total - sent
     async with session.connection.transaction():
         after = {"file": judged.order.path.name, "sha256": judged.survey.digest, "sent": sent, "known": known}
         await audit.record(session.connection, who, "dates.imported", "file", judged.survey.digest, after=after)
@@ -204,12 +216,21 @@ def _event(who: Author, judged: Judged, row: asyncpg.Record, now: datetime) -> E
     )
 
 
-async def _unknown(session: Session, events: list[Event[DateEdited]]) -> list[Event[DateEdited]]:
-    """Those that the ledger does not have."""
-    ids = [edit_id(event.source, event.id) for event in events]
-    rows = await session.connection.fetch("select id from date_edits where id = any($1::uuid[])", ids)
-    known = {row["id"] for row in rows}
-    return [event for event, own in zip(events, ids, strict=True) if own not in known]
+async def _unknown(session: Session, judged: Judged, rows: list[asyncpg.Record]) -> dict[UUID, asyncpg.Record]:
+    """Those that the ledger does not have, by its ids."""
+    ids = {edit_id(source_of(SOURCE), str(judged.event_id(session.account_id, row))): row for row in rows}
+    found = await session.connection.fetch("select id from date_edits where id = any($1::uuid[])", list(ids))
+    known = {row["id"] for row in found}
+    return {own: row for own, row in ids.items() if own not in known}
+
+
+@contextmanager
+def _telling_how_to_go_on(out: Output) -> Generator[None]:
+    try:
+        yield
+    except asyncio.CancelledError:
+        out.message(_BROKEN_OFF)
+        raise
 
 
 async def _opened(session: Session, out: Output, stack: AsyncExitStack) -> Outbox | None:

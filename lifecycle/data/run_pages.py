@@ -6,19 +6,19 @@ from uuid import UUID
 from lifecycle.data import words
 from lifecycle.data.naming import PACKAGE
 from lifecycle.data.pages import facts
+from lifecycle.data.rejects import described, shortened
 from lifecycle.data.runs import Document, read_run
 from lifecycle.output import Output
 from shared.postgres import Connection, sql
 
-_EXAMPLES: Final = 3
 _SHOWN_SCOPES: Final = 40
 
 
-async def read_run_page(connection: Connection, account_id: UUID, run_id: UUID) -> Document:
-    """The run with its scopes, its rejects by reason with examples, its requests, and what waits."""
+async def read_run_page(connection: Connection, account_id: UUID, run_id: UUID, *, examples: int) -> Document:
+    """The run with its scopes, its rejects by reason with so many examples each, its requests, and what waits."""
     run = await read_run(connection, account_id, run_id)
     scopes = await connection.fetch(sql(PACKAGE, "run_scopes"), run_id)
-    rejects = await connection.fetch(sql(PACKAGE, "run_rejects"), run_id, _EXAMPLES)
+    rejects = await connection.fetch(sql(PACKAGE, "run_rejects"), run_id, examples)
     requests = await connection.fetchval("select count(*) from sync_requests where run_id = $1", run_id)
     budget = await connection.fetchrow(sql(PACKAGE, "budget"), run["integration_id"])
     assert budget is not None
@@ -94,8 +94,19 @@ def _show_rejects(out: Output, run: Document) -> None:
         return
     out.text("")
     rows = [
-        (one["reason_code"], f"{one['count']:,}", example.get("device_id"), example["detail"])
+        (
+            one["reason_code"],
+            f"{one['count']:,}",
+            shortened(example["device_id"] or ""),
+            described(example["sent"]),
+            example["detail"],
+        )
         for one in run["rejects"]
         for example in one["examples"]
     ]
-    out.table(("rejected because", "devices", "for example", "detail"), rows)
+    out.table(("rejected because", "devices", "for example", "what was sent", "detail"), rows)
+    most = max(one["count"] for one in run["rejects"])
+    if any(len(one["examples"]) < one["count"] for one in run["rejects"]):
+        out.message(
+            f"all of them: lifecycle runs show {run['run_id']} --rejects {most}; as they were sent: with --json"
+        )

@@ -126,6 +126,8 @@ def say_end(out: Output, run: Document, code: ExitCode) -> None:
     if code is ExitCode.DONE:
         if not out.json_wanted:
             out.text(words.outcome(run))
+        if run["balance"]["rejected"]:
+            out.message(f"which devices, and why: lifecycle runs show {run['run_id']}")
     elif code is ExitCode.WAIT_RAN_OUT:
         so_far = f"the wait ran out and the sync goes on, {words.balance(run)} so far"
         complain(out, so_far, f"see: lifecycle runs show {run['run_id']}")

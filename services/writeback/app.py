@@ -12,6 +12,7 @@ from services.writeback.intake import EditOrder, read_edit
 from services.writeback.pushes import PostgresPushes, PushRules
 from services.writeback.rmm_dates import Names, RmmDates
 from services.writeback.settings import WritebackSettings
+from services.writeback.together import ALONE_AT_ONCE, LOTS_AT_ONCE
 from services.writeback.turns import PushTurn
 from shared import topology
 from shared.errors import BadMessage
@@ -72,14 +73,14 @@ def create_app(settings: WritebackSettings | None = None) -> Service:
         names = Names(by_field(settings.purchase_member, settings.warranty_member), settings.date_adapter)
         return Wiring(
             ports={
-                "edits": PostgresEdits(wired.pool, events),
+                "edits": PostgresEdits(wired.pool, events, settings.edits_prefetch // 2),
                 "pushes": PostgresPushes(wired.pool, events, _rules(settings)),
                 "rmm": RmmDates(access, ids, names),
             },
             pause=PausingIntegrations(wired.pool, events, SOURCE),
         )
 
-    size = settings.edits_prefetch + settings.writeback_prefetch + 2
+    size = LOTS_AT_ONCE + ALONE_AT_ONCE + settings.writeback_prefetch + 2
     return Service("writeback", settings, subscriptions, wire, pool_size=size, deadline=TURN_DEADLINE)
 
 

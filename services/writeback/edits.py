@@ -1,69 +1,111 @@
-"""Recording edits: find the asset, refuse what makes no sense, keep the rest, in one transaction each."""
+"""Recording edits: find the asset, refuse what makes no sense, keep the rest; what comes at the same time, together."""
 
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-import asyncpg
-
-from services.writeback.intake import AssetName, ByDevice, EditOrder
+from services.writeback.finding import UNKNOWN, find_assets
+from services.writeback.intake import EditOrder
+from services.writeback.together import Together
 from shared import outbox
-from shared.assets.serials import normalise_serial
 from shared.date_ledger.changes import tell_changes
-from shared.date_ledger.edits import record, record_refused, time_unless_recorded
-from shared.date_ledger.values import Asset, lock_asset
+from shared.date_ledger.edits import NewEdit, Refused, record_all, record_refused, time_and_recorded
+from shared.date_ledger.values import Asset, lock_assets
 from shared.dates.calendar import DateField
 from shared.dates.sanity import Refusal, refuse_moment, refuse_value
-from shared.postgres import Connection, Pool, again_on_conflict, transaction
+from shared.postgres import Connection, Pool, again_on_conflict, connection, transaction
 
 SOURCE: Final = "writeback"
 
-_BY_ID: Final = "select id from assets where account_id = $1 and id = $2"
-_BY_DEVICE: Final = (
-    "select asset_id as id from devices where account_id = $1 and integration_id = $2 and device_id = $3"
-)
-_BY_SERIAL: Final = """
-    select id, state from assets where account_id = $1 and serial_normalised = $2
-    order by state = 'archived', id limit 3
-"""
-_UNKNOWN: Final = Refusal("unknown_asset", "the account has no such asset", "check the id; sync first if it is new")
-
 
 class PostgresEdits:
-    """The port that the handler uses."""
+    """The port that the handler uses. At most `lot` edits are recorded in one transaction."""
 
-    def __init__(self, pool: Pool, events: outbox.Outbox) -> None:
+    def __init__(self, pool: Pool, events: outbox.Outbox, lot: int) -> None:
         self._pool = pool
         self._events = events
+        self._together = Together(self._record_lot, most=lot)
 
     async def record(self, order: EditOrder) -> None:
         """Record an edit once; it and everything that follows commit together. Raises StoreUnavailable."""
-        pending = await again_on_conflict(lambda: self._record(order))
-        await self._events.publish(*pending)
+        await self._together.do(order)
 
-    async def _record(self, order: EditOrder) -> list[outbox.Pending]:
+    async def _record_lot(self, orders: Sequence[EditOrder]) -> Sequence[EditOrder]:
+        """Record edits in one transaction; gives back those whose assets somebody else has in hand."""
+        lot = await again_on_conflict(lambda: self._record(orders))
+        sent = await self._events.publish_many(lot.pending)
+        if sent:
+            async with connection(self._pool) as conn:
+                await outbox.delete_all(conn, sent)
+        return lot.left
+
+    async def _record(self, orders: Sequence[EditOrder]) -> "_Lot":
         async with transaction(self._pool) as conn:
-            edit = order.edit
-            now = await time_unless_recorded(conn, edit.id)
-            if now is None:
-                return []
-            if order.refusal or order.asset is None:
-                refusal = order.refusal or _UNKNOWN
-                return await record_refused(conn, edit, refusal, asset_id=None, source=SOURCE)
-            found = await _find(conn, edit.account_id, order.asset)
-            asset = None if isinstance(found, Refusal) else await lock_asset(conn, found)
-            if isinstance(found, Refusal) or asset is None:
-                refusal = found if isinstance(found, Refusal) else _UNKNOWN
-                return await record_refused(conn, edit, refusal, asset_id=None, source=SOURCE)
-            refused = refuse_moment(edit.edited_at, now) or _refuse(order, asset)
-            if refused:
-                return await record_refused(conn, edit, refused, asset_id=asset.id, source=SOURCE)
-            pending = await record(conn, asset, edit, source=SOURCE)
-            return [*pending, *await tell_changes(conn, [asset], source=SOURCE)]
+            now, known = await time_and_recorded(conn, [order.edit.id for order in orders])
+            # Two deliveries of one edit are one: the second is done with the first.
+            new = {order.edit.id: order for order in orders if order.edit.id not in known}
+            lot = _Lot(now, patient=len(orders) == 1)
+            await lot.record(conn, list(new.values()))
+        return lot
 
 
-def _refuse(order: EditOrder, asset: Asset) -> Refusal | None:
+@dataclass
+class _Lot:
+    """Edits of one transaction. It waits for an asset that somebody else has in hand only where it is `patient`."""
+
+    now: datetime
+    patient: bool
+    left: list[EditOrder] = dataclasses.field(default_factory=list[EditOrder])
+    pending: list[outbox.Pending] = dataclasses.field(default_factory=list[outbox.Pending])
+
+    async def record(self, conn: Connection, orders: Sequence[EditOrder]) -> None:
+        """Record the edits: of one asset one after another, of different assets at once."""
+        found = await find_assets(conn, orders)
+        refused: list[Refused] = []
+        named: list[tuple[EditOrder, UUID]] = []
+        for order in orders:
+            asset_id = found[order.edit.id]
+            if isinstance(asset_id, Refusal):
+                refused.append(Refused(order.edit, asset_id))
+            else:
+                named.append((order, asset_id))
+        assets: list[Asset] = []
+        while named:
+            first: dict[UUID, EditOrder] = {}
+            for order, asset_id in named:
+                first.setdefault(asset_id, order)
+            named = [each for each in named if first[each[1]] is not each[0]]
+            taken = await self._take(conn, first, refused)
+            self.pending += await record_all(conn, taken, source=SOURCE)
+            assets += [asset for asset, _ in taken]
+        self.pending += await record_refused(conn, refused, source=SOURCE)
+        self.pending += await tell_changes(conn, assets, source=SOURCE)
+
+    async def _take(
+        self, conn: Connection, orders: dict[UUID, EditOrder], refused: list[Refused]
+    ) -> list[tuple[Asset, NewEdit]]:
+        """Lock the assets, and sort out what is not to be recorded as an edit of them."""
+        locked = await lock_assets(conn, list(orders), skip_locked=not self.patient)
+        taken: list[tuple[Asset, NewEdit]] = []
+        for asset_id, order in orders.items():
+            asset = locked.get(asset_id)
+            if asset is None:
+                if self.patient:
+                    refused.append(Refused(order.edit, UNKNOWN))
+                else:
+                    self.left.append(order)
+            elif why := refuse_moment(order.edit.edited_at, self.now) or _refuse(order.edit, asset):
+                refused.append(Refused(order.edit, why, asset.id))
+            else:
+                taken.append((asset, order.edit))
+        return taken
+
+
+def _refuse(edit: NewEdit, asset: Asset) -> Refusal | None:
     """Refuse what is wrong whatever else may be edited."""
-    edit = order.edit
     field: DateField = "purchase_date" if edit.field == "purchase_date" else "warranty_expiration_date"
     if edit.if_version is not None and edit.if_version != asset.version:
         return Refusal(
@@ -72,30 +114,3 @@ def _refuse(order: EditOrder, asset: Asset) -> Refusal | None:
             "look at the asset as it is now, and edit it again",
         )
     return refuse_value(field, edit.value, virtual_machine=asset.asset_type == "virtual_machine")
-
-
-async def _find(conn: Connection, account_id: UUID, name: AssetName) -> UUID | Refusal:
-    if isinstance(name, UUID):
-        found: UUID | None = await conn.fetchval(_BY_ID, account_id, name)
-        return found or _UNKNOWN
-    if isinstance(name, ByDevice):
-        found = await conn.fetchval(_BY_DEVICE, account_id, name.integration_id, name.device_id)
-        return found or _UNKNOWN
-    serial = normalise_serial(name.serial_number)
-    rows = await conn.fetch(_BY_SERIAL, account_id, serial) if serial else []
-    return _only(rows, serial)
-
-
-def _only(rows: list[asyncpg.Record], serial: str) -> UUID | Refusal:
-    """The one asset with a serial; one that is archived counts only where no other has it."""
-    present = [row["id"] for row in rows if row["state"] != "archived"] or [row["id"] for row in rows]
-    if not present:
-        return _UNKNOWN
-    if len(present) > 1:
-        return Refusal(
-            "ambiguous_serial",
-            f"more than one asset has the serial number {serial}",
-            "name the asset by its id, or settle which machine has the serial",
-        )
-    asset_id: UUID = present[0]
-    return asset_id

@@ -56,8 +56,9 @@ async def record_edit(order: EditOrder, edits: Edits) -> None:
     """Record an edit, compute what counts now, and wish it into the RMMs.
 
     Twice is safe: an edit is one row by its event's id and source, and a recorded one is left alone. Any order is safe:
-    what became of the edits of an asset is computed from all of them in their own order. A crash before the commit
-    leaves nothing, and the edit is delivered again; after it, the wake-up is in the outbox.
+    what became of the edits of an asset is computed from all of them in their own order. Edits that come at the same
+    time commit together, and this returns after the commit. A crash before it leaves nothing, and the edits are
+    delivered again; after it, the wake-up is in the outbox.
     """
     await edits.record(order)
 

@@ -98,14 +98,14 @@ class RmmDates:
             return Look(way, line.observed_seq, seen)
         wanted = await self._field_ids(line, work)
         # The other date costs nothing where its field is known, and may be wished by the time that this look is used.
-        ids = {**self._ids.known(work.integration_id), **wanted} if wanted else {}
+        ids: dict[DateField, FieldId] = {**self._ids.known(work.integration_id), **wanted} if wanted else {}
         values = await self._values(line, work, tuple(each.attribute_id for each in ids.values()))
         # Read after the request: finding the ids may have taken one of its own.
-        seen = {field: seen_of(values.get(ids[field].attribute_id)) for field in ids}
+        shown: dict[DateField, Seen] = {field: seen_of(values.get(each.attribute_id)) for field, each in ids.items()}
         missing: dict[DateField, Trouble] = {
             field: _missing(self._ids.name(field)) for field in work.leases if field not in wanted
         }
-        return Look(way, line.observed_seq, seen, missing)
+        return Look(way, line.observed_seq, shown, missing)
 
     async def _field_ids(self, line: Line, work: DeviceWork) -> dict[DateField, FieldId]:
         return await self._ids.of(line, work.device_id, work.leases, priority=Priority.WRITE)

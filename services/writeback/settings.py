@@ -13,7 +13,9 @@ class WritebackSettings(RmmSettings):
     # A date is a few hundred bytes; and what a killed writer held is free again only after its longest request.
     rmm_timeout_seconds: float = Field(default=20.0, gt=0, description="deadline of one request to the RMM")
     writeback_prefetch: int = Field(default=10, ge=1, le=100, description="turns of pushes that one replica works on")
-    edits_prefetch: int = Field(default=8, ge=1, le=100, description="edits that one replica records at once")
+    edits_prefetch: int = Field(
+        default=100, ge=2, le=1000, description="edits that one replica takes at once, and records together in two lots"
+    )
     devices_per_turn: int = Field(default=10, ge=1, le=100, description="devices of one integration in one turn")
     devices_at_once: int = Field(
         default=40, ge=1, le=1000, description="devices of one integration that all replicas together write at once"

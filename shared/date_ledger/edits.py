@@ -1,9 +1,15 @@
-"""The ledger of edits: each is a row, and what became of it follows from the set of them (shared/dates/replaying)."""
+"""The ledger of edits: each is a row, and what became of it follows from the set of them (shared/dates/replaying).
+
+Edits are recorded many at a time, each step of it one statement for all of them.
+"""
 
 import dataclasses
-from collections.abc import Mapping
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -12,23 +18,20 @@ import asyncpg
 from shared import outbox
 from shared.date_ledger import values
 from shared.date_ledger.values import Asset, Cause
-from shared.date_ledger.wishes import tell_edits, wake, wish_for
+from shared.date_ledger.wishes import Counts, tell_edits, wake, wish_all
 from shared.dates.calendar import FIELDS, DateField
-from shared.dates.replaying import Edit, Outcome, Replayed, replay
-from shared.dates.resolving import Resolution
+from shared.dates.replaying import Edit, Outcome, Replayed, replay_with
+from shared.dates.resolving import Observation, Resolution
 from shared.dates.sanity import Refusal
 from shared.dates.sources import MANUAL
 from shared.events.dates import DateWriteBackFailed
-from shared.events.envelope import new_event
+from shared.events.envelope import Event, new_event
 from shared.postgres import Connection, sql
 
 _SPACE: Final = UUID("3f0f4a2e-6e0b-5d7a-9d55-2d7c4f5b8a10")
-_EDITS: Final = """
-    select id, event_source, event_id, field, source, value, edited_at, around, status, asset_id, account_id,
-        correlation_id
-    from date_edits where asset_id = $1 and not refused_at_once
+_TIME_AND_RECORDED: Final = """
+    select clock_timestamp(), array(select id from date_edits where id = any($1::uuid[]))
 """
-_TIME_UNLESS_RECORDED: Final = "select clock_timestamp() where not exists (select from date_edits where id = $1)"
 # What was written to an RMM, or could not be, has happened, whatever is edited later.
 _HISTORY: Final = frozenset({"written", "failed"})
 
@@ -54,81 +57,140 @@ class NewEdit:
     if_version: int | None = None
     asked: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
 
-    @property
+    @cached_property
     def id(self) -> UUID:
         """The ledger's id."""
         return edit_id(self.event_source, self.event_id)
 
 
-async def time_unless_recorded(conn: Connection, edit: UUID) -> datetime | None:
-    """The database's time; None where the ledger has the edit already."""
-    now: datetime | None = await conn.fetchval(_TIME_UNLESS_RECORDED, edit)
-    return now
+@dataclass(frozen=True)
+class Refused:
+    """An edit that is refused for itself, whatever else may be edited."""
+
+    edit: NewEdit
+    why: Refusal
+    asset_id: UUID | None = None
 
 
-async def record_refused(
-    conn: Connection, edit: NewEdit, refusal: Refusal, *, asset_id: UUID | None, source: str
-) -> list[outbox.Pending]:
-    """Record an edit that is not taken, and tell its sender why. Twice is nothing."""
-    if not await _insert(conn, edit, asset_id, around={}, refused=True):
-        return []
-    await _set_status(conn, edit.id, "refused", refusal=refusal)
-    return [await _refused_event(conn, edit, asset_id, refusal, source)]
+@dataclass(frozen=True)
+class _Story:
+    """A new edit of a locked asset: all edits of the asset by id, and what became of them without it and with it."""
+
+    asset: Asset
+    edit: NewEdit
+    rows: Mapping[UUID, asyncpg.Record]
+    before: Replayed
+    after: Replayed
+
+
+async def time_and_recorded(conn: Connection, edits: Collection[UUID]) -> tuple[datetime, set[UUID]]:
+    """The database's time, and which of the edits the ledger has already."""
+    row = await conn.fetchrow(_TIME_AND_RECORDED, list(edits))
+    assert row is not None
+    return row[0], set(row[1])
+
+
+async def record_refused(conn: Connection, some: Sequence[Refused], *, source: str) -> list[outbox.Pending]:
+    """Record edits that are not taken, and tell their senders why. Twice is nothing; each is named once."""
+    rows = [_row(each.edit, each.asset_id, why=each.why) for each in some]
+    added = await _insert(conn, rows)
+    events = [
+        _refused_event({**vars(each.edit), "id": each.edit.id}, each.asset_id, each.why, source)
+        for each in some
+        if each.edit.id in added
+    ]
+    return await outbox.add_all(conn, events) if events else []
 
 
 async def record(conn: Connection, asset: Asset, edit: NewEdit, *, source: str) -> list[outbox.Pending]:
     """Record an edit of a locked asset, replay all of them, and let the consequences follow. Twice is nothing."""
-    kept = values.around(await values.observations(conn, asset.id))
-    rows = {row["id"]: row for row in await conn.fetch(_EDITS, asset.id)}
-    before = replay(map(_edit, rows.values()))
-    added = await _insert(conn, edit, asset.id, around=values.around_to_json(kept), refused=False)
-    if added is None:
+    return await record_all(conn, [(asset, edit)], source=source)
+
+
+async def record_all(conn: Connection, some: Sequence[tuple[Asset, NewEdit]], *, source: str) -> list[outbox.Pending]:
+    """Like `record` for edits of many locked assets, one edit of each asset at most."""
+    if not some:
         return []
-    # The asset is locked: nobody else has added one.
-    rows[edit.id] = added
-    after = replay(map(_edit, rows.values()))
-    await _keep_said(conn, asset, before, after)
-    cause = Cause(edit.event_source, edit.event_id, edit.correlation_id)
-    resolved = await values.store_values(conn, asset, cause=cause)
-    pending = await _keep_outcomes(conn, rows, after, source=source)
-    due = await _wish(conn, asset, before, after, resolved)
-    await tell_edits(conn, [standing.id for standing in after.standing.values()])
+    said = await values.observations_of(conn, [asset.id for asset, _ in some])
+    stories = await _added(conn, some, said)
+    if not stories:
+        return []
+    await _keep_said(conn, stories, said)
+    causes = {each.asset.id: _cause(each.edit) for each in stories}
+    resolved = await values.store_values_of(conn, [each.asset for each in stories], causes)
+    pending = await _keep_outcomes(conn, stories, source=source)
+    due = await wish_all(conn, [one for each in stories for one in _counting(each, resolved[each.asset.id])])
+    await tell_edits(conn, [standing.id for each in stories for standing in each.after.standing.values()])
     return [*pending, *await wake(conn, due, source=source)]
 
 
-async def _wish(
-    conn: Connection, asset: Asset, before: Replayed, after: Replayed, resolved: Mapping[DateField, Resolution]
-) -> set[UUID]:
-    due: set[UUID] = set()
+async def _added(
+    conn: Connection,
+    some: Sequence[tuple[Asset, NewEdit]],
+    said: Mapping[UUID, Mapping[DateField, list[Observation]]],
+) -> list[_Story]:
+    """Add the edits to the ledger, and replay those that it did not have."""
+    known: defaultdict[UUID, dict[UUID, asyncpg.Record]] = defaultdict(dict)
+    for row in await conn.fetch(sql(__package__, "edits_of"), [asset.id for asset, _ in some]):
+        known[row["asset_id"]][row["id"]] = row
+    added = await _insert(
+        conn,
+        [_row(edit, asset.id, around=values.around_to_json(values.around(said[asset.id]))) for asset, edit in some],
+    )
+    stories: list[_Story] = []
+    for asset, edit in some:
+        if edit.id in added:
+            rows = known[asset.id]
+            before, after = replay_with(map(_edit, rows.values()), _edit(added[edit.id]))
+            # The asset is locked: nobody else has added one.
+            rows[edit.id] = added[edit.id]
+            stories.append(_Story(asset, edit, rows, before, after))
+    return stories
+
+
+def _counting(story: _Story, resolved: Mapping[DateField, Resolution]) -> Iterable[Counts]:
+    """The fields of which something else counts now, or by another edit."""
     for of in FIELDS:
-        standing, was = after.standing.get(of), before.standing.get(of)
-        changed = (resolved[of].value, resolved[of].origin) != asset.stored[of]
+        standing, was = story.after.standing.get(of), story.before.standing.get(of)
+        changed = (resolved[of].value, resolved[of].origin) != story.asset.stored[of]
         if changed or (standing and standing.id) != (was and was.id):
-            due |= await wish_for(conn, asset, of, resolved[of], standing.id if standing else None)
-    return due
+            yield Counts(story.asset, of, resolved[of], standing.id if standing else None)
 
 
-async def _insert(
-    conn: Connection, edit: NewEdit, asset_id: UUID | None, *, around: Mapping[str, Any], refused: bool
-) -> asyncpg.Record | None:
-    return await conn.fetchrow(
-        sql(__package__, "insert_edit"),
+def _cause(edit: NewEdit) -> Cause:
+    return Cause(edit.event_source, edit.event_id, edit.correlation_id)
+
+
+def _row(
+    edit: NewEdit, asset_id: UUID | None, *, around: Mapping[str, Any] | None = None, why: Refusal | None = None
+) -> tuple[Any, ...]:
+    """An edit in the order of insert_edits.sql."""
+    return (
         edit.id,
         edit.event_source,
         edit.event_id,
         edit.correlation_id,
         edit.account_id,
         asset_id,
-        dict(edit.asked),
+        json.dumps(dict(edit.asked)),
         edit.field,
         edit.value,
         edit.source,
         edit.actor,
         edit.edited_at,
         edit.if_version,
-        dict(around),
-        refused,
+        json.dumps(around or {}),
+        *((why.code, why.reason, why.next_action) if why else (None, None, None)),
     )
+
+
+async def _insert(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> dict[UUID, asyncpg.Record]:
+    """Add the rows that are not there yet, and give those. In one order: two of us would wait for each other."""
+    if not rows:
+        return {}
+    columns = map(list, zip(*sorted(rows, key=lambda row: row[0]), strict=True))
+    added = await conn.fetch(sql(__package__, "insert_edits"), *columns)
+    return {row["id"]: row for row in added}
 
 
 def _edit(row: asyncpg.Record) -> Edit:
@@ -143,46 +205,45 @@ def _edit(row: asyncpg.Record) -> Edit:
     )
 
 
-async def _keep_said(conn: Connection, asset: Asset, before: Replayed, after: Replayed) -> None:
+async def _keep_said(
+    conn: Connection, stories: Sequence[_Story], said_before: Mapping[UUID, Mapping[DateField, list[Observation]]]
+) -> None:
     """Keep what each source says now. A source whose every edit turned out void says nothing."""
-    for key in before.said.keys() | after.said.keys():
-        said, was = after.said.get(key), before.said.get(key)
-        if said == was:
-            continue
-        of, who = key
-        await conn.execute(
-            sql(__package__, "say"),
-            asset.id,
-            of,
-            who,
-            asset.account_id,
-            said.value if said else None,
-            said.edit.edited_at if said else None,
-            said.edit.id if said else None,
-        )
-        if who == MANUAL and said and said.value:
-            # A person has spoken since: what won an earlier conflict has no more right than the others.
-            await conn.execute(
-                "update date_observations set chosen_at = null"
-                " where asset_id = $1 and field = $2 and chosen_at is not null",
-                asset.id,
-                of,
-            )
+    rows: list[tuple[Any, ...]] = []
+    chosen: list[tuple[UUID, DateField]] = []
+    for story in stories:
+        asset = story.asset
+        for key in story.before.said.keys() | story.after.said.keys():
+            said, was = story.after.said.get(key), story.before.said.get(key)
+            if said == was:
+                continue
+            of, who = key
+            told = (said.value, said.edit.edited_at, said.edit.id) if said else (None, None, None)
+            rows.append((asset.id, of, who, asset.account_id, *told))
+            if who == MANUAL and said and said.value and any(each.chosen for each in said_before[asset.id][of]):
+                chosen.append((asset.id, of))
+    if rows:
+        await conn.execute(sql(__package__, "say"), *map(list, zip(*rows, strict=True)))
+    if chosen:
+        await conn.execute(sql(__package__, "choose_none"), *map(list, zip(*chosen, strict=True)))
 
 
-async def _keep_outcomes(
-    conn: Connection, rows: Mapping[UUID, asyncpg.Record], after: Replayed, *, source: str
-) -> list[outbox.Pending]:
-    pending: list[outbox.Pending] = []
-    for of, outcome in after.outcomes.items():
-        row = rows[of]
-        status = _status(outcome, row["status"])
-        if status == row["status"]:
-            continue
-        await _set_status(conn, of, status, refusal=outcome.refusal, by=outcome.by)
-        if outcome.refusal:
-            pending.append(await _refused_event(conn, row, row["asset_id"], outcome.refusal, source))
-    return pending
+async def _keep_outcomes(conn: Connection, stories: Sequence[_Story], *, source: str) -> list[outbox.Pending]:
+    changed: list[tuple[Any, ...]] = []
+    events: list[Event[DateWriteBackFailed]] = []
+    for story in stories:
+        for of, outcome in story.after.outcomes.items():
+            row, why = story.rows[of], outcome.refusal
+            status = _status(outcome, row["status"])
+            if status == row["status"]:
+                continue
+            words = (why.code, why.reason, why.next_action) if why else (None, None, None)
+            changed.append((of, status, *words, outcome.by))
+            if why:
+                events.append(_refused_event(row, row["asset_id"], why, source))
+    if changed:
+        await conn.execute(sql(__package__, "set_statuses"), *map(list, zip(*changed, strict=True)))
+    return await outbox.add_all(conn, events) if events else []
 
 
 def _status(outcome: Outcome, now: str) -> str:
@@ -196,24 +257,9 @@ def _status(outcome: Outcome, now: str) -> str:
     return outcome.kind
 
 
-async def _set_status(
-    conn: Connection, edit: UUID, status: str, *, refusal: Refusal | None = None, by: UUID | None = None
-) -> None:
-    await conn.execute(
-        sql(__package__, "set_status"),
-        edit,
-        status,
-        refusal.code if refusal else None,
-        refusal.reason if refusal else None,
-        refusal.next_action if refusal else None,
-        by,
-    )
-
-
-async def _refused_event(
-    conn: Connection, edit: NewEdit | asyncpg.Record, asset_id: UUID | None, refusal: Refusal, source: str
-) -> outbox.Pending:
-    row: dict[str, Any] = {**vars(edit), "id": edit.id} if isinstance(edit, NewEdit) else dict(edit)
+def _refused_event(
+    row: Mapping[str, Any] | asyncpg.Record, asset_id: UUID | None, refusal: Refusal, source: str
+) -> Event[DateWriteBackFailed]:
     data = DateWriteBackFailed(
         account_id=row["account_id"],
         status="refused",
@@ -227,11 +273,10 @@ async def _refused_event(
         edit_event_id=row["event_id"],
         edit_source=row["event_source"],
     )
-    event = new_event(
+    return new_event(
         data,
         source=source,
         account_id=row["account_id"],
         subject=f"assets/{asset_id}" if asset_id else None,
         correlation_id=row["correlation_id"],
     )
-    return await outbox.add(conn, event)

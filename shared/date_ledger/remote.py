@@ -23,6 +23,7 @@ from shared.dates.calendar import DateField
 from shared.dates.echo import RemoteState, Verdict, after_pull, judge_pulled
 from shared.dates.sanity import refuse_value
 from shared.dates.sources import MANUAL, integration_source
+from shared.events.envelope import source_of
 from shared.postgres import Connection, sql
 
 _QUIET: Final = frozenset({"echo", "stale", "unchanged"})
@@ -196,7 +197,7 @@ async def yield_to_remote(
         integration_source(integration_id),
     )
     edit = NewEdit(
-        event_source=f"/lifecycle/{source}",
+        event_source=source_of(source),
         event_id=f"{integration_id}/{pulled.device_id}/{pulled.field}/{pulled.observed_seq}",
         correlation_id=f"{integration_id}/{pulled.observed_seq}",
         account_id=asset.account_id,

@@ -1,7 +1,6 @@
 """The value of an asset's dates: read under its lock, computed by the rule, stored where it changed."""
 
 import dataclasses
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,15 +18,7 @@ from shared.postgres import Connection, sql
 _LOCK: Final = """
     select id, account_id, asset_type, version, purchase_date, purchase_date_origin, warranty_expiration_date,
         warranty_expiration_date_origin
-    from assets where id = $1 for no key update
-"""
-_OBSERVED: Final = """
-    select field, source, value, excluded_at is not null as excluded, chosen_at is not null as chosen
-    from date_observations where asset_id = $1
-"""
-_OBSERVED_OF_MANY: Final = """
-    select asset_id, field, source, value, excluded_at is not null as excluded, chosen_at is not null as chosen
-    from date_observations where asset_id = any($1::uuid[])
+    from assets where id = any($1::uuid[]) order by id for no key update
 """
 
 
@@ -38,6 +29,9 @@ class Cause:
     event_source: str
     event_id: str
     correlation_id: str
+
+
+_NO_CAUSES: Final[Mapping[UUID, Cause]] = {}
 
 
 @dataclass(frozen=True)
@@ -66,8 +60,13 @@ class Asset:
 
 async def lock_asset(conn: Connection, asset_id: UUID) -> Asset | None:
     """Lock an asset against every other change of its dates; None where there is none (any more)."""
-    row = await conn.fetchrow(_LOCK, asset_id)
-    return asset_of(row) if row else None
+    return (await lock_assets(conn, [asset_id])).get(asset_id)
+
+
+async def lock_assets(conn: Connection, asset_ids: Sequence[UUID], *, skip_locked: bool = False) -> dict[UUID, Asset]:
+    """Lock assets in the order of their ids; `skip_locked` leaves out those that somebody else has in hand."""
+    rows = await conn.fetch(f"{_LOCK} skip locked" if skip_locked else _LOCK, asset_ids)
+    return {row["id"]: asset_of(row) for row in rows}
 
 
 def asset_of(row: asyncpg.Record) -> Asset:
@@ -80,45 +79,44 @@ def asset_of(row: asyncpg.Record) -> Asset:
 
 async def observations(conn: Connection, asset_id: UUID) -> dict[DateField, list[Observation]]:
     """What each source says of each field."""
-    found: dict[DateField, list[Observation]] = {field: [] for field in FIELDS}
-    for row in await conn.fetch(_OBSERVED, asset_id):
-        found[row["field"]].append(_observation(row))
+    return (await observations_of(conn, [asset_id]))[asset_id]
+
+
+async def observations_of(
+    conn: Connection, asset_ids: Sequence[UUID]
+) -> dict[UUID, dict[DateField, list[Observation]]]:
+    """What each source says of each field of each asset."""
+    found: dict[UUID, dict[DateField, list[Observation]]] = {each: {of: [] for of in FIELDS} for each in asset_ids}
+    for row in await conn.fetch(sql(__package__, "observed"), asset_ids):
+        said = Observation(row["source"], row["value"], excluded=row["excluded"], chosen=row["chosen"])
+        found[row["asset_id"]][row["field"]].append(said)
     return found
-
-
-def _observation(row: asyncpg.Record) -> Observation:
-    return Observation(row["source"], row["value"], excluded=row["excluded"], chosen=row["chosen"])
 
 
 async def store_values(conn: Connection, asset: Asset, *, cause: Cause | None = None) -> dict[DateField, Resolution]:
     """Compute both values anew and store them where they differ, as one new version of the asset."""
-    said = await observations(conn, asset.id)
-    resolved: dict[DateField, Resolution] = {field: resolve(field, said[field]) for field in FIELDS}
-    if any((resolved[field].value, resolved[field].origin) != asset.stored[field] for field in FIELDS):
-        arguments = [part for field in FIELDS for part in (resolved[field].value, resolved[field].origin)]
-        version: int = await conn.fetchval(sql(__package__, "store_values"), asset.id, *arguments)
-        asset.news.append(Stored(version, resolved, cause))
-    return resolved
+    return (await store_values_of(conn, [asset], {asset.id: cause} if cause else {}))[asset.id]
 
 
-async def store_values_of(conn: Connection, assets: Sequence[Asset]) -> None:
+async def store_values_of(
+    conn: Connection, assets: Sequence[Asset], causes: Mapping[UUID, Cause] = _NO_CAUSES
+) -> dict[UUID, dict[DateField, Resolution]]:
     """Like `store_values` for many locked assets: two statements, however many they are."""
-    said: dict[tuple[UUID, DateField], list[Observation]] = defaultdict(list)
-    for row in await conn.fetch(_OBSERVED_OF_MANY, [asset.id for asset in assets]):
-        said[row["asset_id"], row["field"]].append(_observation(row))
+    said = await observations_of(conn, [asset.id for asset in assets])
     changed: list[tuple[UUID, date | None, str | None, date | None, str | None]] = []
-    news: dict[UUID, tuple[Asset, dict[DateField, Resolution]]] = {}
+    resolved: dict[UUID, dict[DateField, Resolution]] = {}
     for asset in assets:
-        resolved: dict[DateField, Resolution] = {field: resolve(field, said[asset.id, field]) for field in FIELDS}
-        now = {field: (resolved[field].value, resolved[field].origin) for field in FIELDS}
+        resolutions = resolved[asset.id] = {field: resolve(field, said[asset.id][field]) for field in FIELDS}
+        now = {field: (resolutions[field].value, resolutions[field].origin) for field in FIELDS}
         if now != asset.stored:
             changed.append((asset.id, *now[PURCHASE], *now[WARRANTY]))
-            news[asset.id] = (asset, resolved)
-    if not changed:
-        return
-    for row in await conn.fetch(sql(__package__, "store_many"), *map(list, zip(*changed, strict=True))):
-        asset, resolved = news[row["id"]]
-        asset.news.append(Stored(row["version"], resolved))
+    columns = map(list, zip(*changed, strict=True))
+    rows = await conn.fetch(sql(__package__, "store_many"), *columns) if changed else []
+    versions = {row["id"]: row["version"] for row in rows}
+    for asset in assets:
+        if asset.id in versions:
+            asset.news.append(Stored(versions[asset.id], resolved[asset.id], causes.get(asset.id)))
+    return resolved
 
 
 def around(said: Mapping[DateField, list[Observation]]) -> Surroundings:

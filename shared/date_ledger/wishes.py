@@ -1,6 +1,7 @@
 """What each RMM is to hold of an asset's date: the newest wish only, and the wake-up of who carries it out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,37 +14,52 @@ from shared.events.dates import PushDue
 from shared.events.envelope import Event, new_event
 from shared.postgres import Connection, sql
 
-_CANCEL: Final = """
-    update date_pushes
-    set status = 'none', wanted = null, wish_no = wish_no + 1, reason_code = null, reason = null, next_action = null,
-        changed_at = now()
-    where integration_id = $1 and device_id = $2 and field = $3 and status in ('waiting', 'writing', 'held', 'failed')
-"""
 WAKE_SECONDS: Final = 30.0
 """A wake-up that nobody took for so long counts as lost, and is sent again."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What counts now for a field of a locked asset, by which edit."""
+
+    asset: Asset
+    field: DateField
+    resolution: Resolution
+    edit_id: UUID | None
 
 
 async def wish_for(
     conn: Connection, asset: Asset, field: DateField, resolution: Resolution, edit_id: UUID | None
 ) -> set[UUID]:
-    """Let every RMM that has the asset, and whose switch is on, be given what counts now.
+    """Let every RMM that has the asset, and whose switch is on, be given what counts now, for `wake`."""
+    return await wish_all(conn, [Counts(asset, field, resolution, edit_id)])
 
-    Returns the integrations that have something to do, for `wake`. A wish takes the place of the one before it.
+
+async def wish_all(conn: Connection, some: Sequence[Counts]) -> set[UUID]:
+    """Let the RMMs that have the assets, and whose switches are on, be given what counts now.
+
+    Returns the integrations that have something to do, for `wake`. A wish takes the place of the one before it; each
+    field of an asset is named once. Three statements, however many they are.
     """
-    due: set[UUID] = set()
-    for link in await conn.fetch(sql(__package__, "links"), asset.id, field):
-        place = (link["integration_id"], link["device_id"], field)
-        kind = wish(resolution, link["integration_id"], ours=link["ours"])
-        if kind == "nothing" or (kind == "withdraw" and not link["ours"]):
-            await conn.execute(_CANCEL, *place)
-            continue
-        wanted = resolution.value if kind == "set" else None
-        await conn.execute(
-            sql(__package__, "wish"), *place, asset.account_id, asset.id, wanted, edit_id, link["writable"]
-        )
-        if link["writable"]:
-            due.add(link["integration_id"])
-    return due
+    if not some:
+        return set()
+    links = await conn.fetch(sql(__package__, "links"), [each.asset.id for each in some], [each.field for each in some])
+    wishes: list[tuple[Any, ...]] = []
+    over: list[tuple[UUID, str, DateField]] = []
+    for link in links:
+        each, ours = some[int(link["n"]) - 1], bool(link["ours"])
+        place = (link["integration_id"], link["device_id"], each.field)
+        kind = wish(each.resolution, link["integration_id"], ours=ours)
+        if kind == "nothing" or (kind == "withdraw" and not ours):
+            over.append(place)
+        else:
+            wanted = each.resolution.value if kind == "set" else None
+            wishes.append((*place, each.asset.account_id, each.asset.id, wanted, each.edit_id, link["writable"]))
+    if over:
+        await conn.execute(sql(__package__, "cancel_wishes"), *map(list, zip(*over, strict=True)))
+    if wishes:
+        await conn.execute(sql(__package__, "wish"), *map(list, zip(*wishes, strict=True)))
+    return {integration_id for integration_id, *_, writable in wishes if writable}
 
 
 async def wake(

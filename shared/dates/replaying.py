@@ -89,6 +89,17 @@ def replay(edits: Iterable[Edit]) -> Replayed:
     return done
 
 
+def replay_with(edits: Iterable[Edit], new: Edit) -> tuple[Replayed, Replayed]:
+    """Replay the edits of one asset, without a new one and with it; gone through once where the new one is the last."""
+    others = sorted(edits, key=lambda each: each.order)
+    before = replay(others)
+    if others and new.order < others[-1].order:
+        return before, replay([*others, new])
+    after = Replayed(dict(before.outcomes), dict(before.said), dict(before.standing))
+    _take(after, new)
+    return before, after
+
+
 def _take(done: Replayed, edit: Edit) -> None:
     before = _resolution(done, edit, edit.field)
     key = (edit.field, edit.source)

@@ -73,6 +73,11 @@ class Event(BaseModel, Generic[D]):
         return self.correlationid or self.id
 
 
+def source_of(part: str) -> str:
+    """The `source` of the events that a part of ours publishes."""
+    return f"/lifecycle/{part}"
+
+
 def new_event(
     data: D,
     *,
@@ -88,7 +93,7 @@ def new_event(
     own_id = str(event_id or uuid4())
     return Event[D](
         id=own_id,
-        source=f"/lifecycle/{source}",
+        source=source_of(source),
         type=data.event_type,
         subject=subject,
         time=datetime.now(UTC),

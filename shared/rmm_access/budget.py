@@ -90,7 +90,7 @@ class PostgresBudget:
             sql(__package__, "leftover"), self._integration_id, *pace_of(self._rules), self._rules.window
         )
         assert row is not None
-        lists = Lists(listing=row["listing"], due_in=row["due_in"], pages=row["pages"])
+        lists = Lists(listing_for=row["listing_for"], due_in=row["due_in"], pages=row["pages"])
         return row["paced"], left_by_sweep(self._rules, lists)
 
     async def corrected(self, reading: RateReading) -> None:

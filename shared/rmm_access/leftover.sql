@@ -1,5 +1,5 @@
--- What the sweep of dates of an integration has to stand behind. $1 integration, $2 so many of its requests, $3 in any such
--- time, $4 how far a list that is due is seen
+-- What the sweep of dates of an integration has to stand behind. $1 integration, $2 so many of its requests, $3 in any
+-- such time, $4 how far a list that is due is seen
 select
     (
         select g.granted_at + $3::interval - clock_timestamp()
@@ -8,16 +8,18 @@ select
         order by g.granted_at desc
         offset $2::int - 1 limit 1
     ) as paced,
-    exists (
-        select from sync_runs r where r.integration_id = $1 and r.status in ('queued', 'running')
-    ) as listing,
+    (
+        select clock_timestamp() - r.requested_at
+        from sync_runs r
+        where r.integration_id = $1 and r.status in ('queued', 'running')
+    ) as listing_for,
     s.next_sync_at - clock_timestamp() as due_in,
     (
         select count(*)::int
         from sync_pages p
         where p.run_id = (
             select r.id from sync_runs r
-            where s.next_sync_at is not null and r.integration_id = $1 and r.kind = 'full'
+            where r.integration_id = $1 and r.kind = 'full'
                 and r.status in ('succeeded', 'succeeded_with_rejects', 'partial', 'needs_review')
             order by r.requested_at desc
             limit 1

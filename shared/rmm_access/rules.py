@@ -5,14 +5,17 @@ from datetime import timedelta
 from math import ceil
 from typing import Final
 
-PACE_SHARE: Final = 0.01
-"""So much of the budget at most may the sweep take at once: 5 requests of 450."""
+PACE_SHARE: Final = 0.008
+"""So much of the budget at most may the sweep take at once: 4 requests of 450."""
 
-PACE_AHEAD: Final = 0.9
-"""Of the time in which that much leaves the window. Exactly that time, and what a turn takes to begin would be lost."""
+PACE_AHEAD: Final = 0.95
+"""Of the time in which that much leaves the window. With the whole of it, what a turn takes to begin would be lost."""
 
 BEFORE_PAGES: Final = 3
 """What a list asks before its first page: a sign-in, the companies, the sites."""
+
+LIST_ALONE: Final = timedelta(hours=1)
+"""So long the sweep stands aside for a list; for one that takes longer it claims devices again."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,12 @@ class BudgetRules:
 class Lists:
     """What is known of an integration's lists.
 
-    `listing`: one is being read, or is queued. `due_in`: how long until the next one by schedule, negative where it
-    should have begun, None where none is due within a window. `pages`: how many the last full list had.
+    `listing_for`: how long ago the one was asked for that is queued or read now, None where none is. `due_in`: how long
+    until the next one by schedule, negative where it should have begun, None where none is due within a window.
+    `pages`: how many the last full list had.
     """
 
-    listing: bool = False
+    listing_for: timedelta | None = None
     due_in: timedelta | None = None
     pages: int = 0
 
@@ -43,12 +47,13 @@ def left_by_sweep(rules: BudgetRules, lists: Lists) -> int:
     Always fewer than the budget, or a small one would never be swept.
     """
     room = 0
-    if lists.listing:
-        # It claims no device meanwhile. A turn that was under way ends, and of a list that takes hours it stays behind.
+    if lists.listing_for is not None:
+        # No device is claimed any more, but a turn may be under way. After an hour both go on, and the list before.
         room = rules.reserve
-    elif lists.due_in is not None and lists.due_in <= rules.window:
+    foreseen = lists.due_in is not None and lists.due_in <= rules.window
+    if foreseen or (lists.listing_for is not None and lists.listing_for < LIST_ALONE):
         # What is taken now is still counted when the list begins.
-        room = lists.pages + BEFORE_PAGES
+        room = max(room, lists.pages + BEFORE_PAGES)
     return min(rules.reserve + room, rules.requests - 1)
 
 

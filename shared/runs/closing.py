@@ -76,7 +76,7 @@ async def _close(
     tally = await _tally(conn, run_id, progress["integration_id"])
     balance = tally.balance(int(progress["devices"])) or await _balance(conn, run_id, int(progress["devices"]))
     if progress["kind"] == "full" and not accepted and tally.all_there:
-        active, unseen, gone = tally.active, 0, []
+        active, unseen, gone = tally.active, 0, list[int]()
     else:
         active, unseen, gone = await _unseen(conn, run_id, progress["integration_id"])
     await conn.execute("set local enable_nestloop = on")

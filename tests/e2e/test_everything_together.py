@@ -93,7 +93,7 @@ async def _kill_at_random(script: Script, chance: random.Random, until_done: asy
         async def replaced(name: tuple[str, int] = name, old: int = pids[name]) -> bool:
             return (await _pids(script)).get(name) not in {None, old}
 
-        await until(f"{name} is started again", replaced, within=60)
+        await until(f"{name} is started again", replaced)
     return killed
 
 

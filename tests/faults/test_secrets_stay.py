@@ -48,6 +48,11 @@ async def test_no_secret_is_in_a_table_an_event_a_parked_message_or_a_log(
         return bool((await desk.integration(added.id))["status"] == "active")
 
     await until("the new pair works", resumed)
+
+    async def parked() -> bool:
+        return "bad_message" in {row["reason_code"] for row in await desk.parked()}
+
+    await until("the stranger's message is parked", parked)
     await books.quiet()
     await flow.stop()
 

@@ -46,7 +46,7 @@ async def test_every_replica_restarted_in_turn_during_syncs_loses_nothing(
 async def test_all_services_stopped_at_once_and_started_again_go_on_where_they_were(
     stage: Stage, simulator: MakeRmm, pipeline: MakeProcessPipeline
 ) -> None:
-    rmm = await simulator(devices=400, companies=8, latency_ms=40)
+    rmm = await simulator(devices=400, companies=8, latency_ms=150)
     flow = await pipeline(stage, rmm, *SYNCING, rmm_page_size=10)
     desk, books = Desk(stage), Books(stage)
     added = await desk.add_integration(rmm)

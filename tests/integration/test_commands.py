@@ -3,6 +3,8 @@
 import asyncio
 import csv
 import io
+import json
+import re
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,7 +13,7 @@ import pytest
 
 from shared import topology
 from tests.conftest import MakeLoopPipeline, MakeRmm
-from tests.support.rmm import Rmm
+from tests.support.rmm import LISTS, Rmm
 from tests.support.shell import Result, Shell
 from tests.support.stage import Stage
 from tests.support.waiting import until
@@ -107,6 +109,36 @@ async def test_a_sync_is_waited_for_and_shown_with_its_balance(shell: Shell, add
     narrow = (await shell("integrations", "sync", "Acme", "--company", company, "--wait", "--json")).json
     assert (narrow["kind"], narrow["status"]) == ("company", "succeeded")
     assert 0 < narrow["balance"]["seen"] < first["seen"]
+
+
+async def test_devices_that_cannot_be_taken_in_stand_in_the_run_with_their_reasons(
+    shell: Shell, rmm: Rmm, added: dict[str, Any]
+) -> None:
+    one = next(iter((await rmm.devices()).values()))
+    odd: list[Any] = [
+        {"friendlyName": "Reception PC", "system": {"serialNumber": "5CG1234XYZ"}},
+        {"endpointID": "x" * 300, "friendlyName": "Back office"},
+        {"friendlyName": "Nested", "endpointID": {"id": 1}},
+        {"friendlyName": "Fourth"},
+        "just text",
+    ]
+    page = {"platform": [{"companyID": one["company_id"], "siteID": one["site_id"], "endpoints": odd}]}
+    await rmm.fault({"path": LISTS, "times": 1}, status=200, body=page)
+    waited = await shell("integrations", "sync", "Acme", "--company", one["company_id"], "--wait")
+    assert waited.code == 0
+    assert "5 rejected" in waited.out
+    (run_id,) = re.findall(r"which devices, and why: lifecycle runs show (\S+)", waited.err)
+
+    shown = await shell("runs", "show", run_id)
+    text = re.sub(r"\s+", " ", shown.out)
+    assert "no_device_id 4 Reception PC, serial 5CG1234XYZ the device has no endpointID" in text
+    assert "Back office the device's id has 300 characters, more than 200" in text
+    assert 'not_an_object 1 "just text" the device is not a json object but text' in text
+    assert "Fourth" not in text
+    (more,) = re.findall(rf"lifecycle (runs show {run_id} --rejects 4)", shown.err)
+    assert "Fourth" in (await shell(*more.split())).out
+    by_reason = {each["reason_code"]: each for each in (await shell("runs", "show", run_id, "--json")).json["rejects"]}
+    assert json.loads(by_reason["no_device_id"]["examples"][0]["sent"]) == odd[0]
 
 
 async def test_a_second_request_joins_and_a_short_wait_runs_out(shell: Shell, stage: Stage, rmm: Rmm) -> None:

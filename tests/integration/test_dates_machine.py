@@ -45,6 +45,10 @@ class SilentOutbox(Outbox):
     async def publish(self, *pending: object) -> None:
         """Do nothing; the rows stay in the outbox."""
 
+    async def publish_many(self, pending: object) -> list[int]:
+        """Do nothing; the rows stay in the outbox."""
+        return []
+
 
 @dataclass
 class Push:
@@ -83,7 +87,7 @@ class DatesMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         events: Any = SilentOutbox(self.bench.pool, None)  # type: ignore[arg-type]
-        self.edits = PostgresEdits(self.bench.pool, events)
+        self.edits = PostgresEdits(self.bench.pool, events, 10)
         self.pushes = PostgresPushes(self.bench.pool, events, RULES)
         self.integration_id, self.asset_id, self.device_id = uuid4(), uuid4(), str(uuid4())
         self.rmm = FakeRmm()
@@ -249,10 +253,15 @@ class DatesMachine(RuleBasedStateMachine):
         look = self._look()
         holds = self.do(self._holds(push))
         self.story.append(f"settle {look.seen[PURCHASE].value} {look.observed_seq} holds={holds}")
-        self.do(self.pushes.settle(push.work, push.to_write, look))
+        following = self.do(self.pushes.settle(push.work, push.to_write, look))
         if holds:
             self.known_seq = max(self.known_seq, look.observed_seq)
-        return True
+        if following is None:
+            return True
+        # What was wished meanwhile goes on from its decision, with the look in hand.
+        push.work, push.look, push.to_write, push.sent = following, following.in_hand, None, False
+        push.owner = self.rmm.owner
+        return False
 
     def _look(self) -> Look:
         seq = self.do(self._seq())

@@ -22,6 +22,7 @@ from shared.errors import ScopeMissing
 from shared.events import DateEdited, DetailDue, EventData, ProbeDue, new_event
 from shared.events.dates import AssetById
 from shared.postgres import connection, transaction
+from shared.rmm_access.rules import BEFORE_PAGES
 from tests.conftest import MakeLoopPipeline, MakeRmm
 from tests.integration.test_writeback import link
 from tests.support.desk import Desk
@@ -318,8 +319,8 @@ async def test_without_quota_left_the_turn_is_given_up_and_the_write_keeps_its_r
         s.rmm,
         "fetcher",
         "scheduler",
-        rmm_budget=8,
-        rmm_reserve=2,
+        rmm_budget=500,
+        rmm_reserve=496,
         date_adapter="custom_fields",
         detail_freshness_seconds=DAY,
     )
@@ -330,8 +331,49 @@ async def test_without_quota_left_the_turn_is_given_up_and_the_write_keeps_its_r
     await until("the sweep stands still", stands_still)
     row = await s.row()
     assert row["announced_at"] is None, "no message waits for the budget"
-    assert await s.rmm.request_count() == 4, "8 less twice the reserve"
+    assert await s.rmm.request_count() == 4, "500 less the reserve"
     assert await s.desk.value("select count(*) from detail_reads where leased_until is not null") == 0
+
+
+async def test_a_list_by_schedule_finds_its_requests_free_in_mid_sweep(
+    sweep: MakeSweep, in_process: MakeLoopPipeline
+) -> None:
+    budget, reserve, window, pages = 20, 2, 2, 10
+    s = await sweep(count=60, devices=200, companies=40)
+    last = await s.desk.value("select id from sync_runs")
+    await s.desk.execute("update sync_runs set status = 'succeeded'")
+    await s.desk.execute(
+        "insert into sync_pages (fetch_id, run_id, scope_id, page_no, devices, chunk_count)"
+        " select gen_random_uuid(), $1, gen_random_uuid(), 0, 20, 1 from generate_series(1, $2)",
+        last,
+        pages,
+    )
+    await in_process(
+        s.stage,
+        s.rmm,
+        "fetcher",
+        "scheduler",
+        rmm_budget=budget,
+        rmm_reserve=reserve,
+        rmm_window_seconds=window,
+        date_adapter="custom_fields",
+        detail_freshness_seconds=1,
+    )
+
+    async def asked(route: str = "values_v2") -> list[float]:
+        return [each["at"] for each in await s.rmm.requests(route)]
+
+    async def at_full_speed() -> bool:
+        return len(await asked()) > budget
+
+    await until("the sweep uses its window", at_full_speed, within=30)
+    due_in = timedelta(seconds=1.5 * window)
+    await s.desk.execute("update integrations set next_sync_at = clock_timestamp() + $1::interval", due_in)
+    (began,) = await until("the list begins", lambda: asked("companies"), within=30)
+    of_the_sweep = await asked()
+    just_before = sum(began - window < at < began for at in of_the_sweep)
+    assert just_before <= budget - reserve - pages - BEFORE_PAGES
+    assert sum(at < of_the_sweep[0] + window for at in of_the_sweep) > just_before, "it would have taken more"
 
 
 async def test_bad_devices_are_passed_over_and_the_others_are_read(

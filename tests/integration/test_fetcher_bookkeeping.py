@@ -16,6 +16,7 @@ from shared.events.syncs import PageDue
 from shared.postgres import Pool
 from shared.rmm.companies import Company, Site
 from tests.integration.world import Tenant, World, device
+from tests.support.waiting import PATIENCE_SECONDS
 
 COMPANIES = [Company(f"c{number}", f"Company {number}") for number in range(6)]
 SITES = [Site("s0", "Main", "c0"), Site("s1", "Branch", "c1"), Site("s2", "Nobody's")]
@@ -427,14 +428,14 @@ async def test_a_page_waits_until_the_writer_has_made_room(world: World) -> None
     waits = asyncio.create_task(room.wait(tenant.id, Waiting(own=2, total=2, syncing=1)))
     assert not (await asyncio.wait({waits}, timeout=0.2))[0]
     await world.write(chunks[0])
-    await asyncio.wait_for(waits, 10)
+    await asyncio.wait_for(waits, PATIENCE_SECONDS)
     hearing.cancel()
     await asyncio.gather(hearing, return_exceptions=True)
 
 
 async def test_a_page_of_a_tenant_with_nothing_waiting_never_stands_behind_others(world: World) -> None:
     room = Room(world.pool, own=2, total=2)
-    await asyncio.wait_for(room.wait(uuid4(), Waiting(own=0, total=99, syncing=3)), 1)
+    await asyncio.wait_for(room.wait(uuid4(), Waiting(own=0, total=99, syncing=3)), PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize(

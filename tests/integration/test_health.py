@@ -18,7 +18,7 @@ from shared.errors import StoreUnavailable
 from shared.observability.health import BrokerLook, Health
 from shared.postgres import connection, open_pool
 from tests.support import queues
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 WRITER = topology.WRITER_PAGES.name
 
@@ -162,7 +162,7 @@ async def test_a_check_that_does_not_answer_is_a_finding_and_holds_nobody_up() -
     health = Health("test", check_seconds=0.1)
     health.register("hangs", hangs)
     health.register("fine", fine)
-    status, body = await asyncio.wait_for(ready(health), 5)
+    status, body = await asyncio.wait_for(ready(health), PATIENCE_SECONDS)
     assert (status, body["checks"]) == (503, {"hangs": "no answer within 0.1 s", "fine": "ok"})
 
 

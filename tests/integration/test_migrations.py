@@ -14,6 +14,7 @@ from lifecycle.stack.control import purge
 from lifecycle.stack.layout import Layout
 from lifecycle.stack.servers import Database
 from shared import migrations
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +129,9 @@ async def test_an_index_can_be_built_while_others_wait_for_their_turn(url: str, 
         _0002_b="-- no-transaction\nselect pg_sleep(0.5);\ncreate index concurrently if not exists a_x on a (x);\n",
     )
 
-    applied = await asyncio.wait_for(asyncio.gather(*(migrations.migrate(url, folder) for _ in range(3))), 20)
+    applied = await asyncio.wait_for(
+        asyncio.gather(*(migrations.migrate(url, folder) for _ in range(3))), PATIENCE_SECONDS
+    )
 
     assert max(applied, key=len) == ["0001_a.sql", "0002_b.sql"]
     assert await value(url, "select indisvalid from pg_index where indexrelid = 'a_x'::regclass")

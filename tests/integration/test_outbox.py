@@ -14,7 +14,7 @@ from shared.events import Event, SyncRequested, new_event
 from shared.outbox import Outbox, Pending
 from shared.postgres import Pool, connection, transaction
 from tests.support import queues
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 INTEGRATION = UUID("00000000-0000-4000-8000-00000000000a")
 QUEUE = topology.FETCHER_SYNCS.name
@@ -250,7 +250,7 @@ async def test_a_sweep_does_not_wait_for_the_rows_of_another(pool: Pool, outbox:
     await stored(pool, event(1))
     async with transaction(pool) as conn:
         await conn.fetch("select id from outbox for update")
-        assert await asyncio.wait_for(outbox.sweep(older_than_seconds=0), 5) == 0
+        assert await asyncio.wait_for(outbox.sweep(older_than_seconds=0), PATIENCE_SECONDS) == 0
     assert await outbox.sweep(older_than_seconds=0) == 1
 
 

@@ -20,6 +20,7 @@ from shared.events.bulk import AssetPageNormalized, encode_bulk, new_bulk
 from shared.observability import metrics
 from shared.postgres import Pool, transaction
 from tests.integration.world import STORY, Tenant, World, device, many
+from tests.support.waiting import PATIENCE_SECONDS
 
 HOUR = timedelta(hours=1)
 
@@ -101,7 +102,7 @@ async def test_a_scheduler_does_not_wait_for_what_another_has_in_hand(world: Wor
     in_hand, free = await due(world, by=2 * HOUR), await due(world)
     async with transaction(world.pool) as conn:
         await conn.execute("select from integrations where id = $1 for update", in_hand)
-        await asyncio.wait_for(ours.request_due_syncs(), 5)
+        await asyncio.wait_for(ours.request_due_syncs(), PATIENCE_SECONDS)
     assert [row["integration_id"] for row in await world.rows("select integration_id from sync_runs")] == [free]
 
 
@@ -128,6 +129,66 @@ async def test_a_due_probe_is_announced_and_again_after_a_while(world: World, ou
     await world.execute("update integrations set probe_due_at = probe_due_at - interval '11 minutes'")
     await ours.announce_due_probes()
     assert len(world.bus.of("integration.probe_due")) == 2
+
+
+# -- pushes --------------------------------------------------------------------------------------------------------
+
+
+async def push(
+    world: World, integration_id: UUID, *, due_in: timedelta = timedelta(seconds=-1), status: str = "waiting"
+) -> None:
+    """A date that is to be written to an RMM."""
+    await world.execute(
+        "insert into date_pushes (integration_id, device_id, field, account_id, asset_id, status, wished_at,"
+        " trying_since, next_try_at) values ($1, $2, 'purchase_date', $3, $4, $5, now(), now(), now() + $6)",
+        *(integration_id, str(uuid4()), world.account_id, uuid4(), status, due_in),
+    )
+
+
+def woken(world: World) -> list[str]:
+    return sorted(each["integration_id"] for each in world.bus.of("date.push_due"))
+
+
+async def test_a_due_push_is_announced_once_and_again_where_the_wake_up_got_lost(world: World, ours: Clock) -> None:
+    integration = await world.integration()
+    await push(world, integration)
+    for _ in range(2):
+        await ours.announce_due_pushes()
+    assert woken(world) == [str(integration)]
+    await world.execute("update date_turns set announced_at = announced_at - interval '31 seconds'")
+    await ours.announce_due_pushes()
+    assert woken(world) == [str(integration)] * 2
+
+
+async def test_a_push_is_due_when_its_backoff_or_its_dead_holders_claim_is_over(world: World, ours: Clock) -> None:
+    backing_off, claimed = await world.integration(), await world.integration()
+    await push(world, backing_off, due_in=HOUR)
+    await push(world, claimed, status="writing")
+    await world.execute("update date_pushes set leased_until = now() + $1 where status = 'writing'", HOUR)
+    await ours.announce_due_pushes()
+    assert woken(world) == []
+    await world.execute("update date_pushes set next_try_at = now() where integration_id = $1", backing_off)
+    await world.execute("update date_pushes set leased_until = now() where integration_id = $1", claimed)
+    await ours.announce_due_pushes()
+    assert woken(world) == sorted([str(backing_off), str(claimed)])
+
+
+async def test_a_push_that_is_held_is_announced_when_what_held_it_is_over(world: World, ours: Clock) -> None:
+    integration = await world.integration(status="paused_credentials")
+    await push(world, integration, status="held")
+    await ours.announce_due_pushes()
+    assert woken(world) == []
+    await world.execute("update integrations set status = 'active'")
+    await ours.announce_due_pushes()
+    assert woken(world) == [str(integration)]
+
+
+async def test_several_schedulers_announce_each_due_push_once(world: World) -> None:
+    integrations = [await world.integration() for _ in range(20)]
+    for integration in integrations:
+        await push(world, integration)
+    await asyncio.gather(*(clock(world).announce_due_pushes() for _ in range(4)))
+    assert woken(world) == sorted(map(str, integrations))
 
 
 # -- stuck runs ----------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from lifecycle.stack.layout import Layout
 from lifecycle.stack.processes import Child, ProcessId, Start, end, identify, is_running, send
 from lifecycle.stack.service_process import ServiceProcess
 from lifecycle.stack.services import installed_services
+from tests.support.waiting import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 NO_SERVICES = ",".join(f"{service.name}=0" for service in installed_services())
@@ -39,14 +40,14 @@ def python(program: str, folder: Path) -> Start:
     return Start((sys.executable, "-c", program), environment(), folder / "log", folder)
 
 
-async def eventually(condition: Callable[[], object], seconds: float = 30) -> None:
+async def eventually(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         await asyncio.sleep(0.05)
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
@@ -129,7 +130,7 @@ async def test_a_service_that_ends_is_started_again_ever_more_slowly(tmp_path: P
     assert time.monotonic() - began > 1
     assert process.last_words() == "up"
     await process.stop()
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, PATIENCE_SECONDS)
 
 
 async def test_a_killed_broker_comes_back_with_its_address_and_messages(layout: Layout) -> None:

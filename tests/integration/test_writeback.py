@@ -17,6 +17,8 @@ from services.scheduler.app import every
 from services.scheduler.clock import Clock
 from services.scheduler.settings import SchedulerSettings
 from services.writeback.app import create_app
+from services.writeback.edits import PostgresEdits
+from services.writeback.intake import read_edit
 from services.writeback.pushes import PostgresPushes, PushRules
 from services.writeback.settings import WritebackSettings
 from services.writeback.turns import trouble_of
@@ -36,6 +38,7 @@ from tests.support.stage import Stage
 from tests.support.waiting import until
 
 DONE = ("written", "unchanged", "superseded", "refused", "failed", "recorded")
+DAYS = ("2025-03-01", "2028-03-01")
 MOMENT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -148,6 +151,10 @@ class World:
                 topology.EVENTS, "date.edited", json.dumps(event).encode(), content_type="application/json"
             )
 
+    async def record(self, event: dict[str, Any]) -> None:
+        """Record an edit with no write-back running."""
+        await PostgresEdits(self.stage.pool, self.stage.outbox, 10).record(read_edit(json.dumps(event).encode()))
+
     async def edit(self, device: int, value: str | None, **more: Any) -> asyncpg.Record:
         """Publish an edit and wait for its end."""
         event = self.event(device, value, **more)
@@ -162,7 +169,7 @@ class World:
             return row if row and row["status"] in (statuses or DONE) else None
 
         try:
-            return await until(f"edit {event['data']['value']} is {statuses or 'done'}", ask, within=20)
+            return await until(f"edit {event['data']['value']} is {statuses or 'done'}", ask)
         except AssertionError:
             row = await self.desk.row("select * from date_edits where event_id = $1", event["id"])
             pushes = await self.desk.rows("select * from date_pushes where status <> 'none'")
@@ -176,7 +183,7 @@ class World:
                 "select count(*) from date_pushes where status in ('waiting', 'writing') or leased_until is not null"
             )
 
-        await until("nothing is to be written", ask, within=30)
+        await until("nothing is to be written", ask)
 
     async def there(self, device: int, of: str = PURCHASE) -> str | None:
         """What stands in the RMM."""
@@ -328,19 +335,80 @@ async def test_auto_finds_the_way_once_and_remembers_it(world: MakeWorld, config
 
 async def test_both_dates_of_a_device_go_in_one_request_and_clearing_takes_back(world: MakeWorld) -> None:
     w = await world(patch_mode="on")
+    await w.start(push_gather_seconds=0.9)
+    await w.edit(1, "2024-02-29")
+    before = len(await w.requests())
     first, second = w.event(0, "2025-03-01"), w.event(0, "2028-03-01", of=WARRANTY)
-    await w.publish(first, second)
-    await asyncio.sleep(0.2)
-    await w.desk.execute("update date_turns set announced_at = null")
-    await w.start()
+    await w.publish(first)
+    await w.settled(first, "waiting")
+    await w.publish(second)
     await w.settled(first, "written")
     await w.settled(second, "written")
-    routes = await w.requests()
-    assert routes.count("patch_v2") <= 2
+    assert (await w.requests())[before:] == ["detail_v2", "patch_v2", "detail_v2"]
     row = await w.edit(0, None)
     assert row["status"] == "written"
     assert (await w.there(0), await w.there(0, WARRANTY)) == (None, "2028-03-01")
     assert (await w.asset(0))["purchase_date"] is None
+
+
+async def test_a_wish_is_claimed_once_it_has_waited_for_the_other_date_with_that_one_and_in_its_place(
+    world: MakeWorld,
+) -> None:
+    w = await world()
+    rules = PushRules(5, 5, timedelta(seconds=30), timedelta(hours=1), (), gather=timedelta(seconds=60))
+    pushes = PostgresPushes(w.stage.pool, w.stage.outbox, rules)
+    await w.record(w.event(0, "2025-03-01", at=MOMENT))
+    assert await pushes.claim(w.integration_id) == []
+    # Its wake-up was taken, and another one is on its way.
+    assert await w.desk.value("select announced_at is not null from date_turns")
+
+    await w.desk.execute("update date_pushes set wished_at = wished_at - interval '61 seconds'")
+    await w.record(w.event(0, "2025-04-01", at=MOMENT + timedelta(minutes=1)))
+    await w.record(w.event(0, "2028-03-01", of=WARRANTY))
+    await w.record(w.event(1, "2025-03-01"))
+    (work,) = await pushes.claim(w.integration_id)
+    assert (work.device_id, set(work.leases)) == (w.devices[0]["id"], set(FIELDS))
+
+
+async def test_a_date_that_is_wished_while_the_other_is_written_needs_no_look_before_it(world: MakeWorld) -> None:
+    w = await world()
+    await w.start()
+    await w.edit(1, "2024-02-29")
+    before = len(await w.rmm.requests())
+    slow = await w.rmm.fault({"path": "custom-fields", "method": "PUT", "times": 1}, delay_ms=1500)
+    first, second = w.event(0, "2025-03-01"), w.event(0, "2028-03-01", of=WARRANTY)
+    await w.publish(first)
+    await until("the first is on its way", lambda: w.rmm.fired(slow))
+    await w.publish(second)
+    await w.settled(second, "waiting")
+    await w.settled(first, "written")
+    await w.settled(second, "written")
+    methods = [each["method"] for each in (await w.rmm.requests())[before:]]
+    assert methods == ["GET", "PUT", "GET", "PUT", "GET"]
+    assert (await w.there(0), await w.there(0, WARRANTY)) == ("2025-03-01", "2028-03-01")
+
+
+async def test_edits_that_come_at_once_are_recorded_together_and_none_waits_for_anothers_asset(
+    world: MakeWorld,
+) -> None:
+    w = await world(switched=False)
+    locked = w.event(0, "2025-03-01")
+    ordered = [w.event(1, f"2025-03-{day:02}", at=MOMENT + timedelta(minutes=day)) for day in (3, 1, 2)]
+    others = [w.event(device, day, of=of) for device in (2, 3) for of, day in zip(FIELDS, DAYS, strict=True)]
+    refused = [w.event(4, "1900-01-01"), w.event(4, "2025-03-01", asset={"id": str(uuid4())})]
+    events = [*ordered, *others, *refused]
+    await w.publish(locked, *events, *events)
+    async with transaction(w.stage.pool) as conn:
+        await conn.execute("select from assets where id = $1 for update", w.assets[w.devices[0]["id"]])
+        await w.start()
+        statuses = [(await w.settled(event))["status"] for event in events]
+        assert await w.desk.value("select count(*) from date_edits where event_id = $1", locked["id"]) == 0
+    assert statuses == ["recorded", *["superseded"] * 2, *["recorded"] * len(others), *["refused"] * 2]
+    assert (await w.settled(locked))["status"] == "recorded"
+    assert await w.desk.value("select count(*) from date_edits") == len(events) + 1
+    assert await w.desk.value("select count(distinct xmin::text) from date_edits") < len(events)
+    assert str((await w.asset(1))["purchase_date"]) == "2025-03-03"
+    assert (await w.asset(2))["version"] == 3
 
 
 async def test_ten_edits_of_a_field_are_one_write_of_the_newest_in_any_order(world: MakeWorld) -> None:
@@ -602,18 +670,22 @@ async def test_a_field_that_the_rmm_does_not_have_fails_alone(world: MakeWorld) 
 
 async def test_a_replay_of_every_edit_sends_no_request(world: MakeWorld) -> None:
     w = await world()
-    await w.start()
+    (service,) = await w.start()
     events = [w.event(n % 3, f"2025-03-{n + 1:02}", at=MOMENT + timedelta(minutes=n)) for n in range(9)]
     await w.publish(*events)
     for event in events:
         await w.settled(event)
     await w.idle()
     before, ledger = await w.requests(), await w.desk.rows("select * from date_edits order by id")
-    await w.publish(*events[::-1], *events)
-    await asyncio.sleep(1)
+    last = w.event(0, "2025-04-01", asset={"id": str(uuid4())})
+    await w.publish(*events[::-1], *events, last)
+    await w.settled(last, "refused")
+    # What was begun before the last one is ended by a stop.
+    await service.stop()
     await w.idle()
     assert await w.requests() == before
-    assert await w.desk.rows("select * from date_edits order by id") == ledger
+    others = "select * from date_edits where event_id <> $1 order by id"
+    assert await w.desk.rows(others, last["id"]) == ledger
 
 
 async def test_a_claim_that_ran_out_leaves_the_newest_value(world: MakeWorld) -> None:

@@ -12,6 +12,7 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from shared import topology
+from shared.content_encoding import unpack
 from shared.declaration import check
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -23,7 +24,7 @@ _MARK = "x-test-mark"
 
 @dataclass(frozen=True)
 class Said:
-    """An event as it was published."""
+    """An event as it was published, its body unpacked; one that is published plain is taken as well."""
 
     routing_key: str
     body: bytes = field(repr=False)
@@ -91,7 +92,8 @@ async def _read_stream(channel: AbstractChannel, name: str) -> list[Said]:
     async def keep(message: AbstractIncomingMessage) -> None:
         await message.ack()
         if _MARK not in message.headers:
-            found.append(Said(message.routing_key or "", message.body, dict(message.headers)))
+            body = unpack(message.body, message.content_encoding)
+            found.append(Said(message.routing_key or "", body, dict(message.headers)))
         elif message.body == mark:
             complete.set()
 
@@ -153,6 +155,7 @@ class Tap:
                     message.body,
                     headers=message.headers,
                     content_type=message.content_type,
+                    content_encoding=message.content_encoding,
                     correlation_id=message.correlation_id,
                     delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
                 )

@@ -1,12 +1,13 @@
--- The devices that have waited longest, of those that have waited for the other date; each with all that waits of it,
--- also what is not due yet. A claim raises lease_no: older claims of it are void.
+-- The devices that have waited longest, of those that have waited for the other date and that nobody has in hand; each
+-- with all that waits of it, also what is not due yet. A claim raises lease_no: older claims of it are void.
 -- $1 integration, $2 devices at most, $3 lease, $4 how long a wish waits for the other date of its device
 with due as (
     select device_id from date_pushes
-    where integration_id = $1 and status in ('waiting', 'writing') and next_try_at <= clock_timestamp()
-        and (leased_until is null or leased_until <= clock_timestamp())
+    where integration_id = $1 and status in ('waiting', 'writing')
     group by device_id
-    having coalesce(min(wished_at), '-infinity') <= clock_timestamp() - $4::interval
+    having bool_or(next_try_at <= clock_timestamp())
+        and not coalesce(bool_or(leased_until > clock_timestamp()), false)
+        and coalesce(min(wished_at), '-infinity') <= clock_timestamp() - $4::interval
     order by min(wished_at), device_id
     limit $2
 ),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.dates.calendar import PURCHASE, WARRANTY, DateField
-from shared.dates.replaying import Edit, Surroundings, replay, surroundings
+from shared.dates.replaying import Edit, Surroundings, replay, replay_with, surroundings
 from shared.dates.resolving import Observation
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -62,6 +62,13 @@ def test_the_outcome_is_the_same_for_any_order(edits: list[Edit], random: object
     shuffled = list(edits)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert replay(shuffled) == replay(edits)
+
+
+@given(EDITS)
+def test_a_new_edit_comes_to_the_same_wherever_its_place_is(edits: list[Edit]) -> None:
+    for new in edits:
+        others = [each for each in edits if each is not new]
+        assert replay_with(others, new) == (replay(others), replay(edits))
 
 
 @given(EDITS)

@@ -17,7 +17,7 @@ budgets = st.builds(
 )
 some_lists = st.builds(
     Lists,
-    listing=st.booleans(),
+    listing_for=st.none() | st.timedeltas(timedelta(0), timedelta(days=1)),
     due_in=st.none() | st.timedeltas(timedelta(days=-1), timedelta(days=1)),
     pages=st.integers(0, 2000),
 )
@@ -31,11 +31,12 @@ some_lists = st.builds(
         (Lists(due_in=timedelta(minutes=5), pages=100), 45 + 103),
         (Lists(due_in=timedelta(seconds=-3), pages=100), 45 + 103),
         (Lists(due_in=timedelta(minutes=1), pages=3000), 449),
-        # What the list takes by then is counted already; the sweep stays behind it as it always did.
-        (Lists(listing=True, due_in=timedelta(minutes=1), pages=100), 90),
+        (Lists(listing_for=timedelta(seconds=2), pages=100), 45 + 103),
+        (Lists(listing_for=timedelta(seconds=2)), 90),
+        (Lists(listing_for=timedelta(hours=2), pages=100), 90),
     ],
 )
-def test_a_list_that_is_due_within_the_window_finds_its_requests_free(lists: Lists, left: int) -> None:
+def test_a_list_that_is_read_or_is_due_within_the_window_finds_its_requests_free(lists: Lists, left: int) -> None:
     assert left_by_sweep(VENDOR, lists) == left
 
 
@@ -56,9 +57,11 @@ def test_the_pace_uses_the_whole_budget_and_no_more_than_a_hundredth_at_once(rul
     requests, time = pace_of(rules)
     assert requests == 1 or requests - 1 < rules.requests / 100
     in_a_window = requests * (rules.window / time)
-    assert rules.requests * 1.1 < in_a_window < rules.requests * 1.12
+    assert rules.requests * 1.05 < in_a_window < rules.requests * 1.06
 
 
 def test_by_the_vendors_rate_the_sweep_waits_for_its_pace_where_it_is() -> None:
     """A wait of more than three seconds would end the turn, and cost the time until somebody looks again."""
-    assert pace_of(VENDOR) == (5, timedelta(seconds=3))
+    requests, time = pace_of(VENDOR)
+    assert requests == 4
+    assert time < timedelta(seconds=3)

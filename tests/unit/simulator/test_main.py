@@ -20,7 +20,7 @@ def test_it_says_where_it_listens_serves_drops_and_ends_quietly() -> None:
             began = time.monotonic()
             process.terminate()
             output, errors = process.communicate(timeout=10)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 8, "it waits for no connection to end"
     assert (process.returncode, output, errors) == (0, "", "")
 
 

@@ -1,5 +1,5 @@
 -- What a first load pays for each device, less (docs/adr/0023): keys are compared as bytes and not by a language's rules,
--- and what the vendor sent is packed by the faster of Postgres' two ways.
+-- long values are packed by the faster of Postgres' two ways, and assets are found by serial with a small index.
 set lock_timeout = '5s';
 
 -- Nobody sorts by these for people to read. The indexes over them are made anew.
@@ -11,10 +11,19 @@ alter table assets
     alter mac_claim type text collate "C",
     alter serial_normalised type text collate "C";
 
+-- An asset with a claim is found by that, which begins with its serial; only the others stand in this index. An edit that
+-- names a serial still reads no other asset, and a first load writes an index less.
+drop index assets_serial;
+create index assets_serial on assets (account_id, serial_normalised)
+    where serial_normalised is not null
+        and (serial_claim is null or not starts_with(serial_claim, serial_normalised || '|'));
+
 do $$
 begin
     alter table devices alter vendor set compression lz4;
+    alter table outbox alter body set compression lz4;
+    alter table sync_chunks alter keys set compression lz4, alter outcomes set compression lz4;
 exception when feature_not_supported then
-    raise notice 'this Postgres was built without lz4: what vendors send is packed as before';
+    raise notice 'this Postgres was built without lz4: long values are packed as before';
 end
 $$;

@@ -68,8 +68,11 @@ async def _nothing(_connection: Connection) -> None:
     """Our statements leave nothing in a session that would have to be reset."""
 
 
-async def open_pool(database_url: str, *, service: str, size: int = 8) -> Pool:
-    """Connect `size` connections at most. Raises StoreUnavailable where there is no database."""
+async def open_pool(database_url: str, *, service: str, size: int = 8, plan_once: bool = False) -> Pool:
+    """Connect `size` connections at most; with `plan_once` a statement is planned once a connection.
+
+    Raises StoreUnavailable where there is no database.
+    """
     try:
         pool: Pool = await asyncpg.create_pool(
             database_url,
@@ -77,7 +80,11 @@ async def open_pool(database_url: str, *, service: str, size: int = 8) -> Pool:
             max_size=size,
             init=_prepare,
             command_timeout=COMMAND_SECONDS,
-            server_settings={"application_name": f"lifecycle-{service}", "jit": "off"},
+            server_settings={
+                "application_name": f"lifecycle-{service}",
+                "jit": "off",
+                "plan_cache_mode": "force_generic_plan" if plan_once else "auto",
+            },
             reset=_nothing,
         )
     except (*_DOWN, asyncpg.PostgresError) as error:

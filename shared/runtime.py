@@ -99,6 +99,8 @@ class Service:
     subscriptions: Sequence[Subscription]
     wire: Wire
     pool_size: int = 8
+    # For a service of short statements, each on a few rows by their keys: to plan them anew costs as much as they do.
+    plan_once: bool = False
     deadline: timedelta = timedelta(minutes=3)
     health: Health = field(init=False)
 
@@ -110,7 +112,10 @@ class Service:
         """Connect, wire and consume; on leaving, finish the work in hand and close in reverse."""
         async with AsyncExitStack() as stack:
             pool = await open_pool(
-                self.settings.database_url.get_secret_value(), service=self.name, size=self.pool_size
+                self.settings.database_url.get_secret_value(),
+                service=self.name,
+                size=self.pool_size,
+                plan_once=self.plan_once,
             )
             stack.push_async_callback(pool.close)
             async with connection(pool) as conn:

@@ -158,4 +158,5 @@ def create_app(settings: FetcherSettings | None = None) -> Service:
             loops=(room.listen,),
         )
 
-    return Service("fetcher", settings, subscriptions, wire, pool_size=12 + DETAILS_AT_ONCE, deadline=deadline)
+    size = 12 + DETAILS_AT_ONCE
+    return Service("fetcher", settings, subscriptions, wire, pool_size=size, plan_once=True, deadline=deadline)

@@ -8,7 +8,12 @@ union all
 select d.asset_id, 2 from devices d
 where d.integration_id in (select id from integrations where account_id = $1) and d.device_id = lower($2)
 union all
-select id, 3 from assets where account_id = $1 and $3 <> '' and serial_normalised = $3
+select id, 3 from assets
+where account_id = $1 and $3 <> '' and serial_claim >= $3 || '|' and serial_claim < $3 || '}' and serial_normalised = $3
+union all
+select id, 3 from assets
+where account_id = $1 and $3 <> '' and serial_normalised = $3
+    and (serial_claim is null or not starts_with(serial_claim, serial_normalised || '|'))
 union all
 select id, 5 from assets where account_id = $1 and lower(name) = lower($2)
 order by rank, id

@@ -39,7 +39,10 @@ async def resident(servers: Servers, rmm: Rmm, name: str) -> Resident:
             assert integration_id is not None
             return await store.ended(await store.sync(integration_id))
 
-        found = Resident(await _load(services, store, first), await _load(services, store, again), peaks(services))
+        loaded = await _load(services, store, first)
+        assert integration_id is not None
+        await store.lined_up(integration_id)
+        found = Resident(loaded, await _load(services, store, again), peaks(services))
     for load, words in ((found.first, "first load"), (found.again, "nothing changed")):
         tell(f"  pipeline, {words}: {load.rate:,.0f} devices/s, strangers {load.cpu.others:.1f} CPU s")
     return found

@@ -23,6 +23,7 @@ from shared.rmm.regions import Region
 from shared.secrets import PublicKeyRing
 
 _POLL_SECONDS = 0.1
+_LINED_UP = "select seeded_at is not null from detail_sweeps where integration_id = $1"
 _GOOD = ("succeeded", "succeeded_with_rejects")
 
 
@@ -66,6 +67,15 @@ class Store:
             )
         await self.outbox.publish(*pending)
         return run_id
+
+    async def lined_up(self, integration_id: UUID, *, within: float = 60.0) -> None:
+        """Return when the slow sweep knows every device of the first run: no load has to wait for that."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            if await self.pool.fetchval(_LINED_UP, integration_id):
+                return
+            await asyncio.sleep(_POLL_SECONDS)
+        raise Failure("the devices of a first load were not put in line for the sweep", "read the scheduler's log")
 
     async def in_another_account(self) -> "Store":
         """A second customer, whose assets are never matched with the first one's."""

@@ -4,6 +4,13 @@ set lock_timeout = '5s';
 
 -- Nobody sorts by these for people to read. The indexes over them are made anew.
 alter table devices alter device_id type text collate "C";
+-- An index of another collation would be of no use in a join with them.
+alter table detail_reads alter device_id type text collate "C";
+alter table date_pushes alter device_id type text collate "C";
+alter table date_conflicts alter device_id type text collate "C";
+alter table identity_ambiguities alter device_id type text collate "C", alter key type text collate "C";
+alter table sync_scopes alter device_id type text collate "C";
+alter table sync_rejects alter device_id type text collate "C";
 alter table assets
     alter serial_key type text collate "C",
     alter serial_claim type text collate "C",

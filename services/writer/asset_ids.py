@@ -4,8 +4,6 @@ import time
 from random import getrandbits
 from uuid import UUID
 
-from asyncpg.pgproto import pgproto
-
 _RANDOM_BITS = 74
 _VERSION = 7
 _VARIANT = 0b10
@@ -16,6 +14,4 @@ def new_asset_id() -> UUID:
     # Not a secret: unique is enough, and the system's source costs a call into the kernel for each device.
     random = getrandbits(_RANDOM_BITS)
     high, low = random >> 62, random & ((1 << 62) - 1)
-    number = (time.time_ns() // 1_000_000) << 80 | _VERSION << 76 | high << 64 | _VARIANT << 62 | low
-    # The driver's own kind of UUID, as it gives them out: made and sent in a fifth of the time.
-    return pgproto.UUID(number.to_bytes(16, "big"))
+    return UUID(int=(time.time_ns() // 1_000_000) << 80 | _VERSION << 76 | high << 64 | _VARIANT << 62 | low)

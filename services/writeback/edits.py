@@ -45,8 +45,11 @@ class PostgresEdits:
     async def _record(self, orders: Sequence[EditOrder]) -> "_Lot":
         async with transaction(self._pool) as conn:
             now, known = await time_and_recorded(conn, [order.edit.id for order in orders])
-            # Two deliveries of one edit are one: the second is done with the first.
-            new = {order.edit.id: order for order in orders if order.edit.id not in known}
+            # Two deliveries of one edit are one, and the first counts, as where they come in two lots.
+            new: dict[UUID, EditOrder] = {}
+            for order in orders:
+                if order.edit.id not in known:
+                    new.setdefault(order.edit.id, order)
             lot = _Lot(now, patient=len(orders) == 1)
             await lot.record(conn, list(new.values()))
         return lot

@@ -49,6 +49,17 @@ _TWINS = """
 """
 _GOING = "select count(*) from sync_runs where status in ('queued', 'running')"
 _OUTBOX = "select count(*) from outbox"
+# A turn of the sweep is on its way, or about to be announced for a device that somebody asked for.
+_READING = """
+    select count(*) from detail_sweeps s join integrations i on i.id = s.integration_id
+    where s.announced_at is not null or (
+        i.status in ('never_synced', 'active') and s.unreadable_until is null and s.not_before <= clock_timestamp()
+        and exists (
+            select from detail_reads r where r.integration_id = s.integration_id and r.line_at = '-infinity'
+                and (r.leased_until is null or r.leased_until <= clock_timestamp())
+        )
+    )
+"""
 _ORPHANS = "select id from assets a where not exists (select from devices d where d.asset_id = a.id)"
 _SHARED = """
     select asset_id, count(*) from devices where integration_id = $1 and state = 'active'
@@ -64,11 +75,16 @@ class Books:
     findings: list[str] = field(default_factory=list[str])
 
     async def quiet(self) -> None:
-        """Return when every run has ended, and the outbox and every queue but the journals are empty."""
+        """Return when every run and every turn of the sweep has ended, and the outbox and every work queue are empty."""
 
         async def busy() -> dict[str, int]:
-            counts = {"runs": await self._count(_GOING), "outbox": await self._count(_OUTBOX)}
-            counts |= await queues.depths(self.stage.amqp_url)
+            # Queues first: what a handler holds is in none, and shows in the tables until it has ended.
+            counts = await queues.depths(self.stage.amqp_url)
+            counts |= {
+                "runs": await self._count(_GOING),
+                "turns of the sweep": await self._count(_READING),
+                "outbox": await self._count(_OUTBOX),
+            }
             return {name: count for name, count in counts.items() if count}
 
         seen: dict[str, int] = {}

@@ -2,6 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST_ARGS ?=
+# A test that runs servers and services may meet what else the machine does: it may fail once, and that is shown
+# (docs/adr/0024-a-second-try.md). Tests without servers may not.
+SECOND_TRY := --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks \
+	--rerun-exclude-path tests/unit --rerun-exclude-path tests/contract
 .DEFAULT_GOAL := help
 # Each test process and each service compiles every module anew where this is set: minutes of a whole run.
 unexport PYTHONDONTWRITEBYTECODE
@@ -18,7 +22,7 @@ demo: setup ## Start everything with a simulated RMM, sync its devices, edit a d
 
 test: setup ## Run every check and every test, against a real RabbitMQ and a real Postgres.
 	@failed=; for check in lint types arch; do $(MAKE) --no-print-directory $$check || failed="$$failed $$check"; done; \
-	$(BIN)/python -m pytest -n 3 --dist worksteal $(PYTEST_ARGS) || failed="$$failed pytest"; \
+	$(BIN)/python -m pytest -n 3 --dist worksteal $(SECOND_TRY) $(PYTEST_ARGS) || failed="$$failed pytest"; \
 	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
 unit: setup ## Run the tests that need neither broker nor database.

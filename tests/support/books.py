@@ -75,7 +75,7 @@ class Books:
     findings: list[str] = field(default_factory=list[str])
 
     async def quiet(self) -> None:
-        """Return when every run and every turn of the sweep has ended, and the outbox and every work queue are empty."""
+        """Return when every run and turn of the sweep has ended, and the outbox and every work queue are empty."""
 
         async def busy() -> dict[str, int]:
             # Queues first: what a handler holds is in none, and shows in the tables until it has ended.

@@ -94,6 +94,8 @@ class Settling:
             await step.keep(field, state)
             place = (work.integration_id, work.device_id, field)
             await conn.execute(sql(SQL, "begin"), *place, self._lease, work.fell_back)
+        if not chosen:
+            await step.counts_as_reading(look)
         await tell_step_edits(step)
         if not chosen:
             return None, [*step.pending, *await wake_for_more(step)]
@@ -187,6 +189,7 @@ class Settling:
                 await self._not_kept(step, field, row)
             else:
                 await self._kept(step, field, row, written, look, changed=verdict == "changed")
+        await step.counts_as_reading(look)
         await tell_step_edits(step)
         following = None if work.in_hand else await claim_following(step, look, self._lease)
         return following, [*step.pending, *await wake_for_more(step)]

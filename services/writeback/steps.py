@@ -17,7 +17,7 @@ from shared.date_ledger.remote import Pulled, keep_state, take_in
 from shared.date_ledger.states import state_of
 from shared.date_ledger.values import Asset, lock_asset, store_values
 from shared.date_ledger.wishes import tell_edits, wake, wish_for
-from shared.dates.calendar import DateField
+from shared.dates.calendar import FIELDS, DateField
 from shared.dates.echo import Known, RemoteState, give_up
 from shared.dates.pushing import PushStatus, Seen
 from shared.dates.sanity import Refusal
@@ -61,6 +61,18 @@ class Step:
         if seen.readable:
             pulled = Pulled(self.work.device_id, field, seen.value, observed_seq)
             self.pending += await take_in(self.conn, self.asset, self.work.integration_id, pulled, source=SOURCE)
+
+    async def counts_as_reading(self, look: Look) -> None:
+        """Let a look that showed both dates stand for the sweep's reading of the device: that saves its request.
+
+        Where no claim is ours any more the look may be old, and says nothing.
+        """
+        if not self.rows or not all(field in look.seen and look.seen[field].readable for field in FIELDS):
+            return
+        for field in FIELDS:
+            if field not in self.work.leases:
+                await self.hear(field, look.seen[field], look.observed_seq)
+        await self.conn.execute(sql(SQL, "read_by_look"), self.work.integration_id, self.work.device_id)
 
     async def finish(
         self,

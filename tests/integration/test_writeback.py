@@ -388,6 +388,29 @@ async def test_a_date_that_is_wished_while_the_other_is_written_needs_no_look_be
     assert (await w.there(0), await w.there(0, WARRANTY)) == ("2025-03-01", "2028-03-01")
 
 
+async def test_a_look_that_shows_both_dates_stands_for_the_sweeps_reading_of_the_device(world: MakeWorld) -> None:
+    w = await world()
+    await w.start()
+    for of, day in zip(FIELDS, DAYS, strict=True):
+        await w.edit(2, day, of=of)  # both fields are known from here on
+    places = ["epoch", "-infinity"]
+    for device, line_at in zip(w.devices, places, strict=False):
+        await w.desk.execute(
+            "insert into detail_reads (integration_id, device_id, line_at) values ($1, $2, $3::text::timestamptz)",
+            *(w.integration_id, device["id"], line_at),
+        )
+    await w.person(0, warranty_expiration_date="2029-01-31")
+    before = len(await w.requests())
+    for device in (0, 1):
+        assert (await w.edit(device, "2024-02-29"))["status"] == "written"
+    assert len(await w.requests()) == before + 6
+    # What the sweep would have found is taken in, and who was asked for by somebody is read all the same.
+    assert str((await w.asset(0))["warranty_expiration_date"]) == "2029-01-31"
+    assert (await w.asset(0))["warranty_expiration_date_origin"] == f"integration:{w.integration_id}"
+    rows = await w.desk.rows("select read_at, line_at = '-infinity' as asked from detail_reads order by line_at desc")
+    assert [(row["read_at"] is not None, row["asked"]) for row in rows] == [(True, False), (False, True)]
+
+
 async def test_edits_that_come_at_once_are_recorded_together_and_none_waits_for_anothers_asset(
     world: MakeWorld,
 ) -> None:

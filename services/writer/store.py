@@ -54,6 +54,11 @@ class Written:
         self.keys.append(key)
         self.outcomes.append(outcome)
 
+    def add_all(self, keys: Sequence[int], outcome: str) -> None:
+        """Count devices that all came to the same."""
+        self.keys += keys
+        self.outcomes += outcome * len(keys)
+
 
 @dataclass(frozen=True)
 class Page:
@@ -166,27 +171,21 @@ class PostgresAssets:
     async def _ask(
         self, conn: Connection, page: Page, sent: Sequence[NormalizedAsset], written: Written
     ) -> tuple[list[Row], list[Row]]:
-        answers = await conn.fetch(
+        answer = await conn.fetchrow(
             sql(_SQL, "ask"),
             page.integration_id,
             [asset.device_id for asset in sent],
             [_hash(asset.content_hash) for asset in sent],
             page.observed_seq,
         )
-        new: list[Row] = []
-        changed: list[Row] = []
-        for answer in answers:
-            place: int = answer["n"] - 1
-            asset = sent[place]
-            if answer["id"] is None:
-                new.append(rows.new_row(asset))
-            elif answer["same"] or answer["older"]:
-                written.add(answer["id"], SAME)
-            else:
-                changed.append(Row(asset, answer["asset_id"]))
-                written.add(answer["id"], UPDATED)
-                written.updated.append(answer["asset_id"])
-        return new, changed
+        assert answer is not None
+        written.add_all(answer["standing"], SAME)
+        written.add_all(answer["changed_ids"], UPDATED)
+        written.updated += answer["changed_assets"]
+        known = zip(answer["changed"], answer["changed_assets"], strict=True)
+        # In the order of the ids, so that two writers do not wait for each other.
+        changed = [Row(sent[place - 1], asset_id) for place, asset_id in sorted(known)]
+        return [rows.new_row(sent[place - 1]) for place in answer["new"]], changed
 
     async def _update(self, conn: Connection, page: Page, changed: Sequence[Row]) -> None:
         if not changed:

@@ -49,10 +49,11 @@ _TWINS = """
 """
 _GOING = "select count(*) from sync_runs where status in ('queued', 'running')"
 _OUTBOX = "select count(*) from outbox"
-# A turn of the sweep is on its way, or about to be announced for a device that somebody asked for.
+# A turn for a device that somebody asked for is about to be announced, or on its way where the sweep reads nobody
+# else. Of another sweep a turn is always on its way.
 _READING = """
     select count(*) from detail_sweeps s join integrations i on i.id = s.integration_id
-    where s.announced_at is not null or (
+    where (s.announced_at is not null and s.fresh_for > interval '100 years') or (
         i.status in ('never_synced', 'active') and s.unreadable_until is null and s.not_before <= clock_timestamp()
         and exists (
             select from detail_reads r where r.integration_id = s.integration_id and r.line_at = '-infinity'

@@ -182,10 +182,11 @@ class PostgresAssets:
         written.add_all(answer["standing"], SAME)
         written.add_all(answer["changed_ids"], UPDATED)
         written.updated += answer["changed_assets"]
-        known = zip(answer["changed"], answer["changed_assets"], strict=True)
+        new: list[int] = answer["new"]
+        known: list[tuple[int, UUID]] = sorted(zip(answer["changed"], answer["changed_assets"], strict=True))
         # In the order of the ids, so that two writers do not wait for each other.
-        changed = [Row(sent[place - 1], asset_id) for place, asset_id in sorted(known)]
-        return [rows.new_row(sent[place - 1]) for place in answer["new"]], changed
+        changed = [Row(sent[place - 1], asset_id) for place, asset_id in known]
+        return [rows.new_row(sent[place - 1]) for place in new], changed
 
     async def _update(self, conn: Connection, page: Page, changed: Sequence[Row]) -> None:
         if not changed:

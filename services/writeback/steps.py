@@ -22,6 +22,7 @@ from shared.dates.echo import Known, RemoteState, give_up
 from shared.dates.pushing import PushStatus, Seen
 from shared.dates.sanity import Refusal
 from shared.dates.sources import integration_source
+from shared.detail_sweep.announcing import was_read
 from shared.postgres import Connection, sql
 
 SQL: Final = "services.writeback.sql"
@@ -72,7 +73,7 @@ class Step:
         for field in FIELDS:
             if field not in self.work.leases:
                 await self.hear(field, look.seen[field], look.observed_seq)
-        await self.conn.execute(sql(SQL, "read_by_look"), self.work.integration_id, self.work.device_id)
+        await was_read(self.conn, self.work.integration_id, self.work.device_id)
 
     async def finish(
         self,

@@ -40,6 +40,14 @@ async def ask_for(conn: Connection, integration_id: UUID, device_id: str) -> Non
     await conn.execute(sql(__package__, "ask"), integration_id, device_id)
 
 
+async def was_read(conn: Connection, integration_id: UUID, device_id: str) -> None:
+    """To the back of the line: a device of which both dates were just read by somebody else than the sweep.
+
+    Not one that somebody asked for, nor one that the sweep is reading. A device that is not in the line is nothing.
+    """
+    await conn.execute(sql(__package__, "read_by_look"), integration_id, device_id)
+
+
 async def _announce(conn: Connection, row: asyncpg.Record, source: str) -> outbox.Pending:
     event = new_event(
         DetailDue(integration_id=row["integration_id"], turn=row["turn_no"]),

@@ -131,7 +131,10 @@ class RmmDates:
 
     async def _patch(self, client: RmmClient, work: DeviceWork, values: ToWrite) -> None:
         members = {self._names.members[field]: _text(value, "date") for field, value in values.values.items()}
-        may_fall_back = self._names.adapter == "auto" and client.quirks.adapter == "auto"
+        may_fall_back = self._names.adapter == "auto" and client.quirks.adapter != "patch"
+        if may_fall_back and client.quirks.adapter == "custom_fields":
+            # Another device's write found it out since this one was looked at.
+            raise _OtherWay("this tenant takes dates by custom fields")
         try:
             await client.patch_dates(
                 work.company_id or "", work.site_id if work.company_id else None, work.device_id, members

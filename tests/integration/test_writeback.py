@@ -333,6 +333,19 @@ async def test_auto_finds_the_way_once_and_remembers_it(world: MakeWorld, config
     assert await w.there(1) == "2025-03-01"
 
 
+async def test_a_device_that_was_looked_at_before_the_way_was_found_out_goes_that_way_too(world: MakeWorld) -> None:
+    w = await world(patch_mode="off", patch_off_status=405)
+    await w.start()
+    slow = await w.rmm.fault({"path": w.devices[1]["id"], "method": "GET", "times": 1}, delay_ms=1500)
+    second = w.event(1, "2025-03-01")
+    await w.publish(second)
+    await until("the second is being looked at", lambda: w.rmm.fired(slow))
+    assert (await w.edit(0, "2024-02-29"))["status"] == "written"
+    assert (await w.settled(second))["status"] == "written"
+    assert (await w.requests()).count("patch_v2") == 1
+    assert await w.there(1) == "2025-03-01"
+
+
 async def test_both_dates_of_a_device_go_in_one_request_and_clearing_takes_back(world: MakeWorld) -> None:
     w = await world(patch_mode="on")
     await w.start(push_gather_seconds=0.9)

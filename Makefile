@@ -9,7 +9,7 @@ SECOND_TRY := --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks \
 .DEFAULT_GOAL := help
 # Each test process and each service compiles every module anew where this is set: minutes of a whole run.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test unit lint types arch bench docs clean
+.PHONY: help setup demo test checks unit lint types mypy pyright arch bench docs clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,9 +21,11 @@ demo: setup ## Start everything with a simulated RMM, sync its devices, edit a d
 	@$(BIN)/lifecycle demo $(ARGS)
 
 test: setup ## Run every check and every test, against a real RabbitMQ and a real Postgres.
-	@failed=; for check in lint types arch; do $(MAKE) --no-print-directory $$check || failed="$$failed $$check"; done; \
+	@failed=; $(MAKE) --no-print-directory --keep-going -j 2 checks || failed=" checks"; \
 	$(BIN)/python -m pytest -n 3 --dist worksteal $(SECOND_TRY) $(PYTEST_ARGS) || failed="$$failed pytest"; \
 	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
+
+checks: lint mypy pyright arch
 
 unit: setup ## Run the tests that need neither broker nor database.
 	$(BIN)/python -m pytest tests/unit -n 2 $(PYTEST_ARGS)
@@ -32,8 +34,12 @@ lint: setup ## Check style and format.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: setup ## Check types, by mypy and by pyright.
+types: mypy pyright ## Check types, by mypy and by pyright.
+
+mypy: setup
 	$(BIN)/mypy
+
+pyright: setup
 	$(BIN)/pyright
 
 arch: setup ## Check which part may import which.

@@ -240,6 +240,54 @@ async def test_a_person_who_changes_a_manual_date_in_the_rmm_is_shown_as_a_confl
     assert str(await s.desk.value("select purchase_date from assets where id = $1", asset)) == "2024-02-29"
 
 
+async def test_writing_both_dates_of_a_device_costs_two_requests_more_than_reading_them(
+    sweep: MakeSweep, in_process: MakeLoopPipeline
+) -> None:
+    s = await sweep()
+    author = Author(s.stage.account_id, "tester", "test")
+    async with transaction(s.stage.pool) as conn:
+        for of in FIELDS:
+            await switch_two_way(conn, author, s.integration_id, of, enabled=True)
+    # A slow machine publishes the second date late; it still goes with the first.
+    services = ("fetcher", "scheduler", "writeback")
+    await in_process(s.stage, s.rmm, *services, detail_freshness_seconds=DAY, push_gather_seconds=0.9)
+    await s.read(6)
+    await _both_written(s, 5)  # the way of writing is known from here on
+
+    await s.desk.execute("update detail_sweeps set not_before = 'infinity'")
+    await s.desk.execute("update detail_reads set line_at = 'epoch', read_at = null")
+    before = await s.asked()
+    for device in (0, 1, 2):
+        await _both_written(s, device)
+    await s.desk.execute("update detail_sweeps set not_before = '-infinity'")
+    await s.read(6)
+    spent = await s.asked() - before
+    # A look, a write of both, a look, and the sweep asks no more; of the others it asks itself.
+    assert [spent[device] for device in s.devices] == [3, 3, 3, 1, 1, 1]
+
+
+async def _both_written(s: Sweep, device: int) -> None:
+    """Edit both dates of a device, and return when both stand in the RMM."""
+    asset = s.assets[s.devices[device]]
+    for field, value in (("purchase_date", "2024-02-29"), ("warranty_expiration_date", "2029-02-28")):
+        edit = DateEdited(
+            account_id=s.stage.account_id,
+            asset=AssetById(id=asset),
+            field=field,  # type: ignore[arg-type]
+            value=value,  # type: ignore[arg-type]
+            origin="manual",
+            actor="ann",
+            edited_at=datetime.now(UTC),
+        )
+        await s.publish(edit)
+    written = "select count(*) from date_pushes where asset_id = $1 and status = 'written'"
+
+    async def ask() -> bool:
+        return bool(await s.desk.value(written, asset) == len(FIELDS))
+
+    await until("both dates are written", ask)
+
+
 async def _is_read_again(s: Sweep, device: int) -> bool:
     query = "select line_at > '-infinity' and leased_until is null from detail_reads where device_id = $1"
     return bool(await s.desk.value(query, s.devices[device]))

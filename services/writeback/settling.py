@@ -45,6 +45,8 @@ _CHANGED: Final = Refusal(
     "changed_again", "it was written, and somebody changed it in the RMM at once", "look at the conflict"
 )
 _PAUSED_CODES: Final = ("hold", "hold_writing")
+# The RMM answered that it wrote nothing.
+_REFUSED: Final = (*_PAUSED_CODES, "conflict")
 
 
 def _version_of(trouble: Trouble) -> int | None:
@@ -137,7 +139,7 @@ class Settling:
             # Looked at once more, for a late write might have come over it: it did not, and all is told.
             told = not on_its_way and row["edit_status"] in {"written", "unchanged"}
             await step.keep(field, confirm(wanted.value, look.observed_seq, state))
-            await is_ours(step, field)
+            await is_ours(step, field, written=on_its_way)
             await step.finish(field, row["edit_status"] if told else "written" if on_its_way else "unchanged")
             if not told:
                 await step.tell(field, state.before, written=on_its_way)
@@ -148,12 +150,19 @@ class Settling:
         await step.tell(field, wanted, written=False)
 
     async def _yields(self, step: Step, field: DateField, row: asyncpg.Record, look: Look) -> bool:
-        """Whether a change in the RMM that nobody knew of goes before the wish; if not, it is noted as overruled."""
+        """Whether what nobody knew of in the RMM goes before the wish; a person's change that does not is noted.
+
+        A manual date goes before all but a change that the policy lets win. What a lookup said is weighed against what
+        stands there, for the rule may let that count.
+        """
         seen, state = look.seen[field], step.state(field)
         verdict = judge_pulled(seen.value, look.observed_seq, state)
-        if not seen.readable or verdict != "remote_change" or row["origin"] != MANUAL:
+        if not seen.readable or verdict not in {"remote_change", "first_sight"}:
             return False
-        if await policy_of(step) == "remote_wins":
+        manual = row["origin"] == MANUAL
+        if manual and verdict == "first_sight":
+            return False
+        if not manual or await policy_of(step) == "remote_wins":
             await step.hear(field, seen, look.observed_seq)
             now = await step.wish(field)
             if now != (row["wish_no"], row["status"]):
@@ -201,7 +210,7 @@ class Settling:
         seq = look.observed_seq - 1 if changed else look.observed_seq
         state = confirm(written.values[field], seq, step.state(field))
         await step.keep(field, state)
-        await is_ours(step, field)
+        await is_ours(step, field, written=True)
         if row["wish_no"] != written.wishes[field]:
             await step.moved_on(field)
             return
@@ -238,6 +247,8 @@ class Settling:
             args = (work.integration_id, why.code, why.reason, why.next_action, _version_of(trouble))
             await conn.execute(sql(SQL, "pause_writing"), *args)
         for field, row in step.rows.items():
+            if sent and trouble.kind in _REFUSED:
+                await step.keep(field, give_up(step.state(field)))
             if row["status"] not in {"waiting", "writing"}:
                 await step.moved_on(field)
             elif trouble.kind in _PAUSED_CODES:

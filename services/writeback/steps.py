@@ -18,7 +18,7 @@ from shared.date_ledger.states import state_of
 from shared.date_ledger.values import Asset, lock_asset, store_values
 from shared.date_ledger.wishes import tell_edits, wake, wish_for
 from shared.dates.calendar import FIELDS, DateField
-from shared.dates.echo import Known, RemoteState, give_up
+from shared.dates.echo import Known, RemoteState, after_pull, give_up
 from shared.dates.pushing import PushStatus, Seen
 from shared.dates.sanity import Refusal
 from shared.dates.sources import integration_source
@@ -59,9 +59,16 @@ class Step:
 
     async def hear(self, field: DateField, seen: Seen, observed_seq: int) -> None:
         """Let the integration have its say with what was read."""
-        if seen.readable:
-            pulled = Pulled(self.work.device_id, field, seen.value, observed_seq)
-            self.pending += await take_in(self.conn, self.asset, self.work.integration_id, pulled, source=SOURCE)
+        if not seen.readable:
+            return
+        ours = field in self.rows
+        state = self.state(field) if ours else None
+        pulled = Pulled(self.work.device_id, field, seen.value, observed_seq)
+        self.pending += await take_in(
+            self.conn, self.asset, self.work.integration_id, pulled, source=SOURCE, in_hand=ours
+        )
+        if state is not None:
+            self.known[field] = after_pull(seen.value, observed_seq, state)
 
     async def counts_as_reading(self, look: Look) -> None:
         """Let a look that showed both dates stand for the sweep's reading of the device: that saves its request.
@@ -131,13 +138,17 @@ async def open_step(conn: Connection, work: DeviceWork) -> Step | None:
     return Step(conn, work, asset, {row["field"]: row for row in rows}, [], {})
 
 
-async def is_ours(step: Step, field: DateField) -> None:
+async def is_ours(step: Step, field: DateField, *, written: bool) -> None:
     """What stands there is our word: the integration's own has gone, and a conflict over it is over.
 
-    Where that own date counted, for the wish moved while ours was on its way, something else counts now: it is wished.
+    `written` says that we put it there just now, over whatever a conflict is about. Where the integration's own date
+    counted, for the wish moved while ours was on its way, something else counts now: it is wished.
     """
     conn, place = step.conn, (step.work.integration_id, step.work.device_id, field)
-    await conn.execute(sql("shared.date_ledger", "conflict_gone"), *place)
+    if written:
+        await conn.execute(sql("shared.date_ledger", "conflict_settled"), *place, "kept_manual", "policy keep_manual")
+    else:
+        await conn.execute(sql("shared.date_ledger", "conflict_gone"), *place)
     source = integration_source(step.work.integration_id)
     if await conn.execute(sql(SQL, "speechless"), step.asset.id, field, source) == "UPDATE 0":
         return

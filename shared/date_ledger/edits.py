@@ -18,7 +18,7 @@ import asyncpg
 from shared import outbox
 from shared.date_ledger import values
 from shared.date_ledger.values import Asset, Cause
-from shared.date_ledger.wishes import Counts, tell_edits, wake, wish_all
+from shared.date_ledger.wishes import Counts, Device, tell_edits, wake, wish_again, wish_all
 from shared.dates.calendar import FIELDS, DateField
 from shared.dates.replaying import Edit, Outcome, Replayed, replay_with
 from shared.dates.resolving import Observation, Resolution
@@ -34,6 +34,7 @@ _TIME_AND_RECORDED: Final = """
 """
 # What was written to an RMM, or could not be, has happened, whatever is edited later.
 _HISTORY: Final = frozenset({"written", "failed"})
+_PUSHED: Final = frozenset({"waiting", "writing", "held"})
 
 
 def edit_id(event_source: str, event_id: str) -> UUID:
@@ -102,12 +103,19 @@ async def record_refused(conn: Connection, some: Sequence[Refused], *, source: s
     return await outbox.add_all(conn, events) if events else []
 
 
-async def record(conn: Connection, asset: Asset, edit: NewEdit, *, source: str) -> list[outbox.Pending]:
-    """Record an edit of a locked asset, replay all of them, and let the consequences follow. Twice is nothing."""
-    return await record_all(conn, [(asset, edit)], source=source)
+async def record(
+    conn: Connection, asset: Asset, edit: NewEdit, *, source: str, spare: Device | None = None
+) -> list[outbox.Pending]:
+    """Record an edit of a locked asset, replay all of them, and let the consequences follow. Twice is nothing.
+
+    What counts then is written to every RMM that has the asset, but not to the device `spare`.
+    """
+    return await record_all(conn, [(asset, edit)], source=source, spare=spare)
 
 
-async def record_all(conn: Connection, some: Sequence[tuple[Asset, NewEdit]], *, source: str) -> list[outbox.Pending]:
+async def record_all(
+    conn: Connection, some: Sequence[tuple[Asset, NewEdit]], *, source: str, spare: Device | None = None
+) -> list[outbox.Pending]:
     """Like `record` for edits of many locked assets, one edit of each asset at most."""
     if not some:
         return []
@@ -119,8 +127,10 @@ async def record_all(conn: Connection, some: Sequence[tuple[Asset, NewEdit]], *,
     causes = {each.asset.id: _cause(each.edit) for each in stories}
     resolved = await values.store_values_of(conn, [each.asset for each in stories], causes)
     pending = await _keep_outcomes(conn, stories, source=source)
-    due = await wish_all(conn, [one for each in stories for one in _counting(each, resolved[each.asset.id])])
-    await tell_edits(conn, [standing.id for each in stories for standing in each.after.standing.values()])
+    counting = [one for each in stories for one in _counting(each, resolved[each.asset.id])]
+    due = await wish_all(conn, counting, spare=spare)
+    due |= await wish_again(conn, [one for each in stories for one in _repeated(each, resolved[each.asset.id])])
+    await tell_edits(conn, [one for each in stories for one in _told_by_pushes(each)])
     return [*pending, *await wake(conn, due, source=source)]
 
 
@@ -155,6 +165,29 @@ def _counting(story: _Story, resolved: Mapping[DateField, Resolution]) -> Iterab
         changed = (resolved[of].value, resolved[of].origin) != story.asset.stored[of]
         if changed or (standing and standing.id) != (was and was.id):
             yield Counts(story.asset, of, resolved[of], standing.id if standing else None)
+
+
+def _repeated(story: _Story, resolved: Mapping[DateField, Resolution]) -> Iterable[Counts]:
+    """The field of which a source says once more what counts: where that could not be written, it is tried again.
+
+    Not where another source says the same, or a mirror would try again for ever what an RMM refuses.
+    """
+    edit = story.edit
+    if story.after.outcomes[edit.id].kind != "unchanged":
+        return
+    for of in FIELDS:
+        cleared = edit.value is None and (of, edit.source) in story.before.said
+        if of == edit.field and (cleared or edit.source == resolved[of].origin):
+            yield Counts(story.asset, of, resolved[of], edit.id)
+
+
+def _told_by_pushes(story: _Story) -> Iterable[UUID]:
+    """The edits that stand as their pushes do: the standing ones, and a repeated one whose push is under way."""
+    for standing in story.after.standing.values():
+        yield standing.id
+    for edit, outcome in story.after.outcomes.items():
+        if outcome.kind == "unchanged" and (edit == story.edit.id or story.rows[edit]["status"] in _PUSHED):
+            yield edit
 
 
 def _cause(edit: NewEdit) -> Cause:
@@ -211,6 +244,7 @@ async def _keep_said(
     """Keep what each source says now. A source whose every edit turned out void says nothing."""
     rows: list[tuple[Any, ...]] = []
     chosen: list[tuple[UUID, DateField]] = []
+    manual: list[tuple[UUID, DateField, date | None]] = []
     for story in stories:
         asset = story.asset
         for key in story.before.said.keys() | story.after.said.keys():
@@ -220,12 +254,16 @@ async def _keep_said(
             of, who = key
             told = (said.value, said.edit.edited_at, said.edit.id) if said else (None, None, None)
             rows.append((asset.id, of, who, asset.account_id, *told))
+            if who == MANUAL:
+                manual.append((asset.id, of, said.value if said else None))
             if who == MANUAL and said and said.value and any(each.chosen for each in said_before[asset.id][of]):
                 chosen.append((asset.id, of))
     if rows:
         await conn.execute(sql(__package__, "say"), *map(list, zip(*rows, strict=True)))
     if chosen:
         await conn.execute(sql(__package__, "choose_none"), *map(list, zip(*chosen, strict=True)))
+    if manual:
+        await conn.execute(sql(__package__, "conflicts_over"), *map(list, zip(*manual, strict=True)))
 
 
 async def _keep_outcomes(conn: Connection, stories: Sequence[_Story], *, source: str) -> list[outbox.Pending]:

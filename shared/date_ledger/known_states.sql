@@ -3,6 +3,7 @@
 select q.n::int as n, d.asset_id, p.seen, coalesce(p.seen_known, false) as seen_known, coalesce(p.seen_seq, 0) as seen_seq,
     p.before, coalesce(p.before_known, false) as before_known, p.written, coalesce(p.written_known, false) as written_known,
     coalesce(p.confirmed_seq, 0) as confirmed_seq, p.writing, coalesce(p.writing_known, false) as writing_known,
+    coalesce(p.leased_until > clock_timestamp(), false) as claimed,
     coalesce(s.conflict_policy, 'keep_manual') as conflict_policy
 from unnest($2::text[], $3::text[]) with ordinality as q (device_id, field, n)
 cross join lateral (

@@ -4,8 +4,8 @@ Called wherever a read date arrives: from a page of the list, from a device's de
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final
 from uuid import UUID
 
@@ -18,15 +18,21 @@ from shared.date_ledger.edits import NewEdit, record
 from shared.date_ledger.late_writes import push_again, recognise
 from shared.date_ledger.states import state_of, to_columns
 from shared.date_ledger.values import Asset, lock_asset
-from shared.date_ledger.wishes import wake
+from shared.date_ledger.wishes import tell_edits, wake, wish_for
 from shared.dates.calendar import DateField
 from shared.dates.echo import RemoteState, Verdict, after_pull, judge_pulled
+from shared.dates.resolving import Resolution
 from shared.dates.sanity import refuse_value
-from shared.dates.sources import MANUAL, integration_source
+from shared.dates.sources import MANUAL, integration_source, may_be_written
 from shared.events.envelope import source_of
 from shared.postgres import Connection, sql
 
 _QUIET: Final = frozenset({"echo", "stale", "unchanged"})
+_EDIT_OF: Final = "select edit_id from date_observations where asset_id = $1 and field = $2 and source = $3"
+_AFTER_THE_MANUAL_DATE: Final = """
+    select greatest(clock_timestamp(), max(edited_at) + interval '1 microsecond') from date_edits
+    where asset_id = $1 and field = $2 and source = $3
+"""
 POLICY: Final = "policy remote_wins"
 
 
@@ -87,13 +93,16 @@ async def observe_remote(
 
 
 async def take_in(
-    conn: Connection, asset: Asset, integration_id: UUID, pulled: Pulled, *, source: str
+    conn: Connection, asset: Asset, integration_id: UUID, pulled: Pulled, *, source: str, in_hand: bool = False
 ) -> list[outbox.Pending]:
-    """Take in one date of a locked asset, with what follows from it; the caller tells which date counts now."""
+    """Take in one date of a locked asset, with what follows from it; the caller tells which date counts now.
+
+    `in_hand` says that it is the caller's own look at a field that it has claimed, so nothing of ours is under way.
+    """
     row = await conn.fetchrow(sql(__package__, "known_states"), integration_id, [pulled.device_id], [pulled.field])
     if row is None:
         return []
-    state = state_of(row)
+    state = replace(state_of(row), in_flight=False) if in_hand else state_of(row)
     place = (integration_id, pulled.device_id, pulled.field)
     late = await recognise(conn, asset, place, (pulled.value, pulled.observed_seq), state)
     if late is not None:
@@ -147,8 +156,24 @@ async def _hear(
         await _conflict(conn, asset, integration_id, pulled, manual, settled=wins)
         if wins:
             return await yield_to_remote(conn, asset, integration_id, pulled, actor=POLICY, source=source)
-    await values.store_values(conn, asset)
-    return []
+    counts = (await values.store_values(conn, asset))[pulled.field]
+    return await _wish_anew(conn, asset, pulled.field, counts, source)
+
+
+async def _wish_anew(
+    conn: Connection, asset: Asset, field: DateField, counts: Resolution, source: str
+) -> list[outbox.Pending]:
+    """Where what an RMM says decides whether a date of ours counts: what is wished follows, and what waits may end.
+
+    Only as often as something else comes to count, so nobody is fought with who changes the RMM again and again.
+    """
+    was = asset.stored[field]
+    if (counts.value, counts.origin) == was or not (may_be_written(was[1]) or may_be_written(counts.origin)):
+        return []
+    edit_id: UUID | None = await conn.fetchval(_EDIT_OF, asset.id, field, counts.origin)
+    due = await wish_for(conn, asset, field, counts, edit_id)
+    await tell_edits(conn, [edit_id])
+    return await wake(conn, due, source=source)
 
 
 async def _conflict(
@@ -188,7 +213,8 @@ async def yield_to_remote(
 ) -> list[outbox.Pending]:
     """Let the RMM's date count instead of the manual one: an edit in the ledger like any other, that clears.
 
-    The event id is made of the request that brought the date, so the same change is yielded to once.
+    The event id is made of the request that brought the date, so the same change is yielded to once. What counts then
+    is not written to that device, which has what was chosen, also where it is nothing.
     """
     await conn.execute(
         "update date_observations set chosen_at = now() where asset_id = $1 and field = $2 and source = $3",
@@ -205,7 +231,8 @@ async def yield_to_remote(
         value=None,
         source=MANUAL,
         actor=actor,
-        edited_at=datetime.now(UTC),
+        # By the clock that the other edits were clamped to, and never before the date that it ends.
+        edited_at=await conn.fetchval(_AFTER_THE_MANUAL_DATE, asset.id, pulled.field, MANUAL),
         asked={"integration_id": str(integration_id), "device_id": pulled.device_id},
     )
-    return await record(conn, asset, edit, source=source)
+    return await record(conn, asset, edit, source=source, spare=(integration_id, pulled.device_id))

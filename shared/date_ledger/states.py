@@ -13,7 +13,10 @@ COLUMNS: Final = (
 
 
 def state_of(row: asyncpg.Record) -> RemoteState:
-    """Read the state from a row with COLUMNS; a row of a field that was never looked at has nulls."""
+    """Read the state from a row with COLUMNS; a row of a field that was never looked at has nulls.
+
+    `claimed`, where the row has it, says that somebody else has the field in hand.
+    """
 
     def known(name: str) -> Known | None:
         return Known(row[name]) if row[f"{name}_known"] else None
@@ -25,6 +28,7 @@ def state_of(row: asyncpg.Record) -> RemoteState:
         written=known("written"),
         confirmed_seq=row["confirmed_seq"] or 0,
         writing=known("writing"),
+        in_flight=bool(row.get("claimed")) and row["writing_known"],
     )
 
 

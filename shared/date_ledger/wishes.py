@@ -18,6 +18,10 @@ WAKE_SECONDS: Final = 30.0
 """A wake-up that nobody took for so long counts as lost, and is sent again."""
 
 
+Device = tuple[UUID, str]
+"""An integration, and the id of a device in it."""
+
+
 @dataclass(frozen=True)
 class Counts:
     """What counts now for a field of a locked asset, by which edit."""
@@ -35,8 +39,8 @@ async def wish_for(
     return await wish_all(conn, [Counts(asset, field, resolution, edit_id)])
 
 
-async def wish_all(conn: Connection, some: Sequence[Counts]) -> set[UUID]:
-    """Let the RMMs that have the assets, and whose switches are on, be given what counts now.
+async def wish_all(conn: Connection, some: Sequence[Counts], *, spare: Device | None = None) -> set[UUID]:
+    """Let the RMMs that have the assets, and whose switches are on, be given what counts now; not the device `spare`.
 
     Returns the integrations that have something to do, for `wake`. A wish takes the place of the one before it; each
     field of an asset is named once. Three statements, however many they are.
@@ -50,7 +54,7 @@ async def wish_all(conn: Connection, some: Sequence[Counts]) -> set[UUID]:
         each, ours = some[int(link["n"]) - 1], bool(link["ours"])
         place = (link["integration_id"], link["device_id"], each.field)
         kind = wish(each.resolution, link["integration_id"], ours=ours)
-        if kind == "nothing" or (kind == "withdraw" and not ours):
+        if kind == "nothing" or (kind == "withdraw" and not ours) or place[:2] == spare:
             over.append(place)
         else:
             wanted = each.resolution.value if kind == "set" else None
@@ -60,6 +64,18 @@ async def wish_all(conn: Connection, some: Sequence[Counts]) -> set[UUID]:
     if wishes:
         await conn.execute(sql(__package__, "wish"), *map(list, zip(*wishes, strict=True)))
     return {integration_id for integration_id, *_, writable in wishes if writable}
+
+
+async def wish_again(conn: Connection, some: Sequence[Counts]) -> set[UUID]:
+    """Try once more what could not be written of these fields, by the edits that say it again.
+
+    Returns the integrations that have something to do, for `wake`. What did not fail is left alone.
+    """
+    if not some:
+        return set()
+    columns = zip(*((each.asset.id, each.field, each.edit_id) for each in some), strict=True)
+    rows = await conn.fetch(sql(__package__, "wish_again"), *map(list, columns))
+    return {row["integration_id"] for row in rows if row["status"] == "waiting"}
 
 
 async def wake(

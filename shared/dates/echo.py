@@ -25,7 +25,8 @@ class RemoteState:
     """What we know of one field of one device in the RMM.
 
     `seen` is the last content read, by request `seen_seq`. `written` is what we last wrote and read back, by request
-    `confirmed_seq`, and `before` what it replaced. `writing` is what may be on its way this very moment.
+    `confirmed_seq`, and `before` what it replaced. `writing` is what was sent and not read back yet; while it is
+    `in_flight` its writer has the field in hand, and may be writing this very moment.
     """
 
     seen: Known | None = None
@@ -34,13 +35,17 @@ class RemoteState:
     written: Known | None = None
     confirmed_seq: int = 0
     writing: Known | None = None
+    in_flight: bool = False
 
 
 def judge_pulled(value: date | None, observed_seq: int, state: RemoteState) -> Verdict:
-    """Judge a content that request number `observed_seq` brought."""
+    """Judge a content that request number `observed_seq` brought.
+
+    What is in flight is settled by its writer's own look, with a later number than this. A write of which nobody knows
+    whether it came there hides no change: what is neither it nor what stood there before is somebody's.
+    """
     pulled = Known(value)
-    if state.writing is not None:
-        # Its own read-back settles it, with a later number than this.
+    if state.writing is not None and (pulled == state.writing or state.in_flight):
         return "echo" if pulled == state.writing else "stale"
     if observed_seq <= state.seen_seq:
         return "echo" if pulled == state.written else "stale"
@@ -59,10 +64,10 @@ def after_pull(value: date | None, observed_seq: int, state: RemoteState) -> Rem
     After somebody's change what we wrote is gone from there, so the same date later is news again, and no echo.
     """
     verdict = judge_pulled(value, observed_seq, state)
-    if verdict == "stale" or observed_seq <= state.seen_seq or state.writing is not None:
+    if verdict == "stale" or observed_seq <= state.seen_seq or Known(value) == state.writing:
         return state
     seen = replace(state, seen=Known(value), seen_seq=observed_seq)
-    return replace(seen, before=None, written=None) if verdict == "remote_change" else seen
+    return replace(seen, before=None, written=None, writing=None) if verdict == "remote_change" else seen
 
 
 def begin_writing(wanted: date | None, seen: Known | None, observed_seq: int, state: RemoteState) -> RemoteState:

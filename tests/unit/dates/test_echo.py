@@ -1,5 +1,6 @@
 """Whose date it is that came back."""
 
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -23,6 +24,7 @@ VALUES = st.sampled_from([None, A, B, C])
 
 BEFORE = RemoteState(seen=Known(A), seen_seq=10)
 WRITING = begin_writing(B, Known(A), 20, BEFORE)
+IN_FLIGHT = replace(WRITING, in_flight=True)
 WRITTEN = confirm(B, 22, WRITING)
 
 
@@ -34,9 +36,14 @@ WRITTEN = confirm(B, 22, WRITING)
         (A, 11, BEFORE, "unchanged"),
         (B, 11, BEFORE, "remote_change"),
         (B, 9, BEFORE, "stale"),
+        (B, 21, IN_FLIGHT, "echo"),
+        (A, 21, IN_FLIGHT, "stale"),
+        (C, 21, IN_FLIGHT, "stale"),
         (B, 21, WRITING, "echo"),
-        (A, 21, WRITING, "stale"),
-        (C, 21, WRITING, "stale"),
+        (B, 19, WRITING, "echo"),
+        (A, 21, WRITING, "unchanged"),
+        (C, 19, WRITING, "stale"),
+        (C, 21, WRITING, "remote_change"),
         (B, 30, WRITTEN, "echo"),
         (B, 21, WRITTEN, "echo"),
         (A, 21, WRITTEN, "stale"),
@@ -55,7 +62,17 @@ def test_after_somebodys_change_our_own_date_is_news_again() -> None:
     assert judge_pulled(B, 32, changed) == "remote_change"
 
 
-@given(st.lists(st.tuples(VALUES, st.integers(1, 40)), max_size=6), st.sampled_from([BEFORE, WRITING, WRITTEN]))
+def test_a_write_that_may_not_have_come_there_hides_nobodys_change() -> None:
+    changed = after_pull(C, 21, WRITING)
+    assert (changed.seen, changed.writing, changed.before) == (Known(C), None, None)
+    # What is in flight is settled by its writer, and what arrived is ours.
+    assert after_pull(C, 21, IN_FLIGHT) == IN_FLIGHT
+    assert after_pull(B, 21, WRITING) == WRITING
+
+
+@given(
+    st.lists(st.tuples(VALUES, st.integers(1, 40)), max_size=6), st.sampled_from([BEFORE, IN_FLIGHT, WRITING, WRITTEN])
+)
 def test_a_pull_twice_is_a_pull_once(pulls: list[tuple[date | None, int]], state: RemoteState) -> None:
     for value, seq in pulls:
         once = after_pull(value, seq, state)

@@ -18,7 +18,6 @@ from services.writeback.steps import (
     disturb_lost,
     is_ours,
     open_step,
-    policy_of,
     tell_step_edits,
     wake_for_more,
 )
@@ -29,7 +28,6 @@ from shared.dates.calendar import DateField
 from shared.dates.echo import Known, begin_writing, confirm, give_up, judge_pulled
 from shared.dates.pushing import backoff, judge_read_back, plan_field
 from shared.dates.sanity import Refusal
-from shared.dates.sources import MANUAL
 from shared.errors import Paused
 from shared.postgres import Connection, sql
 
@@ -45,6 +43,7 @@ _CHANGED: Final = Refusal(
     "changed_again", "it was written, and somebody changed it in the RMM at once", "look at the conflict"
 )
 _PAUSED_CODES: Final = ("hold", "hold_writing")
+_NEWS: Final = frozenset({"remote_change", "first_sight"})
 # The RMM answered that it wrote nothing.
 _REFUSED: Final = (*_PAUSED_CODES, "conflict")
 
@@ -150,38 +149,18 @@ class Settling:
         await step.tell(field, wanted, written=False)
 
     async def _yields(self, step: Step, field: DateField, row: asyncpg.Record, look: Look) -> bool:
-        """Whether what nobody knew of in the RMM goes before the wish; a person's change that does not is noted.
+        """Whether what nobody knew of in the RMM changes what is wished: by the rule, or by the policy in a conflict.
 
-        A manual date goes before all but a change that the policy lets win. What a lookup said is weighed against what
-        stands there, for the rule may let that count.
+        Where it does not, it is known all the same, until our write is read back: a write may fail.
         """
-        seen, state = look.seen[field], step.state(field)
-        verdict = judge_pulled(seen.value, look.observed_seq, state)
-        if not seen.readable or verdict not in {"remote_change", "first_sight"}:
+        seen = look.seen[field]
+        if not seen.readable or judge_pulled(seen.value, look.observed_seq, step.state(field)) not in _NEWS:
             return False
-        manual = row["origin"] == MANUAL
-        if manual and verdict == "first_sight":
+        await step.hear(field, seen, look.observed_seq)
+        if await step.wish(field) == (row["wish_no"], row["status"]):
             return False
-        if not manual or await policy_of(step) == "remote_wins":
-            await step.hear(field, seen, look.observed_seq)
-            now = await step.wish(field)
-            if now != (row["wish_no"], row["status"]):
-                await step.moved_on(field)
-                return True
-            return False
-        await step.conn.execute(
-            sql(SQL, "overruled"),
-            step.asset.account_id,
-            step.asset.id,
-            step.work.integration_id,
-            step.work.device_id,
-            field,
-            row["wanted"],
-            row["edit_id"],
-            seen.value,
-            look.observed_seq,
-        )
-        return False
+        await step.moved_on(field)
+        return True
 
     async def settle(
         self, conn: Connection, work: DeviceWork, written: ToWrite, look: Look

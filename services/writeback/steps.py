@@ -175,12 +175,6 @@ async def disturb_lost(step: Step, sent: ToWrite | None) -> None:
             await push_again(step.conn, step.work.integration_id, step.work.device_id, field)
 
 
-async def policy_of(step: Step) -> str:
-    """Who is right in a conflict, for this integration."""
-    row = await step.conn.fetchrow(sql(SQL, "may_write"), step.work.integration_id)
-    return str(row["conflict_policy"]) if row else "keep_manual"
-
-
 async def tell_step_edits(step: Step) -> None:
     """Let the edits of the step stand as their pushes do, and the world hear which dates count now."""
     await tell_edits(step.conn, [row["edit_id"] for row in step.rows.values()])

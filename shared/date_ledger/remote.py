@@ -108,7 +108,7 @@ async def take_in(
     if late is not None:
         await keep_state(conn, asset, *place, late)
         await push_again(conn, *place)
-        return await wake(conn, {integration_id}, source=source)
+        return await _own_word_gone(conn, asset, integration_id, pulled, source)
     verdict = judge_pulled(pulled.value, pulled.observed_seq, state)
     after = after_pull(pulled.value, pulled.observed_seq, state)
     if after != state:
@@ -138,10 +138,7 @@ async def _hear(
 ) -> list[outbox.Pending]:
     """Let the integration have its say, and settle or show what contradicts a manual date."""
     sane = pulled.value if refuse_value(pulled.field, pulled.value) is None else None
-    who = integration_source(integration_id)
-    await conn.execute(
-        sql(__package__, "hear"), asset.id, pulled.field, who, asset.account_id, sane, pulled.observed_seq
-    )
+    await _say(conn, asset, integration_id, pulled, sane)
     manual = await conn.fetchrow(
         "select value, edit_id from date_observations where asset_id = $1 and field = $2 and source = $3"
         " and value is not null and excluded_at is null",
@@ -158,6 +155,27 @@ async def _hear(
             return await yield_to_remote(conn, asset, integration_id, pulled, actor=POLICY, source=source)
     counts = (await values.store_values(conn, asset))[pulled.field]
     return await _wish_anew(conn, asset, pulled.field, counts, source)
+
+
+async def _own_word_gone(
+    conn: Connection, asset: Asset, integration_id: UUID, pulled: Pulled, source: str
+) -> list[outbox.Pending]:
+    """Let the integration say nothing any more, for a date of ours stands there; where none is wished, that goes."""
+    await _say(conn, asset, integration_id, pulled, None)
+    counts = (await values.store_values(conn, asset))[pulled.field]
+    due = {integration_id}
+    if (counts.value, counts.origin) != asset.stored[pulled.field]:
+        edit_id: UUID | None = await conn.fetchval(_EDIT_OF, asset.id, pulled.field, counts.origin)
+        due |= await wish_for(conn, asset, pulled.field, counts, edit_id)
+        await tell_edits(conn, [edit_id])
+    return await wake(conn, due, source=source)
+
+
+async def _say(conn: Connection, asset: Asset, integration_id: UUID, pulled: Pulled, value: date | None) -> None:
+    who = integration_source(integration_id)
+    await conn.execute(
+        sql(__package__, "hear"), asset.id, pulled.field, who, asset.account_id, value, pulled.observed_seq
+    )
 
 
 async def _wish_anew(

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from services.writeback.edits import PostgresEdits
 from services.writeback.intake import EditOrder
 from services.writeback.pushes import PostgresPushes, PushRules
-from services.writeback.turns import DeviceWork, Look, ToWrite
+from services.writeback.turns import DeviceWork, Look, ToWrite, Trouble
 from shared.date_ledger.edits import NewEdit
 from shared.date_ledger.remote import Pulled, observe_remote
 from shared.dates.calendar import PURCHASE
@@ -32,10 +32,22 @@ from tests.support.servers import TestServers
 START = datetime(2026, 1, 1, tzinfo=UTC)
 # Who says what is told by the year, so that no two agree by chance; a mirror is a rule of its own.
 MANUAL = st.sampled_from([date(2021, 1, day) for day in (1, 2, 3)])
-LOOKUP = st.sampled_from([date(2022, 1, day) for day in (1, 2, 3)])
 PERSON = st.sampled_from([None, date(2020, 1, 1), date(2023, 1, 1), date(2023, 1, 2)])
 PLACE = st.integers(0, 20)
 SELDOM = st.sampled_from([False, False, False, True])
+FATES = {
+    "refused": Trouble("hold", "forbidden", "the RMM said no", "nothing"),
+    "never came": Trouble("retry", "rmm_unavailable", "no connection", "nothing"),
+    "lost answer": Trouble("retry", "rmm_unavailable", "no answer", "nothing"),
+}
+"""What may become of a write instead of being kept: only of the last has the RMM what was sent."""
+FATE = st.sampled_from(["kept", "kept", "kept", *FATES])
+LOOKED_UP = [date(2022, 1, day) for day in (1, 2, 3)]
+LOOKUP = st.sampled_from(LOOKED_UP)
+_DUE_NOW = """
+    update date_pushes set next_try_at = clock_timestamp()
+    where integration_id = $1 and status in ('waiting', 'writing') and leased_until is null
+"""
 RULES = PushRules(10, 40, timedelta(seconds=60), timedelta(hours=24), (timedelta(0),))
 
 
@@ -100,7 +112,8 @@ class DatesMachine(RuleBasedStateMachine):
         self.lost: list[Push] = []
         self.paused = False
         self.known_seq = 0
-        self.late_writes = 0
+        self.late_writes = self.failed_writes = 0
+        self.heard: set[date | None] = set()
         self.story: list[str] = []
         self.do(self._link())
 
@@ -211,35 +224,41 @@ class DatesMachine(RuleBasedStateMachine):
         self.story.append(f"page {value} {seq}")
         before = self.do(self._asset()), self.do(self._conflicts())
         self.do(self._pull(value, seq))
+        self.heard.add(self.do(self._said()))
         if seq <= self.known_seq:
             assert (self.do(self._asset()), self.do(self._conflicts())) == before, "an old page was believed"
         self.known_seq = max(seq, self.known_seq) if not self.do(self._is_writing()) else self.known_seq
 
     # -- pushes, step by step --------------------------------------------------------------------------------------
 
-    @rule(steps=st.integers(0, 4))
-    def turn(self, steps: int) -> None:
+    @rule(steps=st.integers(0, 4), fate=FATE)
+    def turn(self, steps: int, fate: str) -> None:
         """Claim what is due, and take so many of the four steps."""
+        self.do(self._execute(_DUE_NOW, self.integration_id))
         for work in self.do(self.pushes.claim(self.integration_id)):
             push = Push(work)
-            if not any(self._step(push) for _ in range(steps)):
+            if not any(self._step(push, fate) for _ in range(steps)):
                 self.going.append(push)
 
     @precondition(lambda self: self.going)
-    @rule(place=PLACE, steps=st.integers(1, 4))
-    def go_on(self, place: int, steps: int) -> None:
+    @rule(place=PLACE, steps=st.integers(1, 4), fate=FATE)
+    def go_on(self, place: int, steps: int, fate: str) -> None:
         push = self.going[place % len(self.going)]
-        if any(self._step(push) for _ in range(steps)):
+        if any(self._step(push, fate) for _ in range(steps)):
             self.going.remove(push)
 
-    def _step(self, push: Push) -> bool:
-        """One step of a push; True when it is done."""
+    def _step(self, push: Push, fate: str = "kept") -> bool:
+        """One step of a push; True when it is done. `fate` is what becomes of a write, where this step is one."""
         if push.look is None:
             push.look, push.owner = self._look(), self.rmm.owner
             self.story.append(f"look {push.look.seen[PURCHASE].value} {push.look.observed_seq}")
             return False
         if push.to_write is None:
+            if not self.do(self._is_known()):
+                # What stood there before anybody looked is in the ledger, as what was there before.
+                self.heard.add(push.look.seen[PURCHASE].value)
             push.to_write = self.do(self.pushes.decide(push.work, push.look))
+            self.heard.add(self.do(self._said()))
             return push.to_write is None
         if not push.sent:
             value = push.to_write.values[PURCHASE]
@@ -247,9 +266,15 @@ class DatesMachine(RuleBasedStateMachine):
             self.late_writes += not self.do(self._holds(push))
             self.story.append(f"write {value} lease {push.work.leases[PURCHASE]}")
             assert value != push.to_write.before[PURCHASE].value, "what stood there already was written"
-            self.rmm.value, self.rmm.owner, push.sent = value, "us", True
-            self.rmm.writes.append(value)
-            return False
+            self._see_that_nobody_is_overruled_unseen(push, value)
+            if fate in {"kept", "lost answer"}:
+                self.rmm.value, self.rmm.owner, push.sent = value, "us", True
+                self.rmm.writes.append(value)
+            if fate != "kept":
+                self.failed_writes += 1
+                self.story.append(fate)
+                self.do(self.pushes.settle_trouble(push.work, FATES[fate], push.to_write))
+            return fate != "kept"
         look = self._look()
         holds = self.do(self._holds(push))
         self.story.append(f"settle {look.seen[PURCHASE].value} {look.observed_seq} holds={holds}")
@@ -262,6 +287,18 @@ class DatesMachine(RuleBasedStateMachine):
         push.work, push.look, push.to_write, push.sent = following, following.in_hand, None, False
         push.owner = self.rmm.owner
         return False
+
+    def _see_that_nobody_is_overruled_unseen(self, push: Push, value: date | None) -> None:
+        """A person's date that the look before the write showed, and that still stands there."""
+        assert push.look
+        there = push.look.seen[PURCHASE].value
+        if push.owner != "person" or self.rmm.owner != "person" or self.rmm.value != there:
+            return
+        if value in LOOKED_UP:
+            assert there is None or there > value, "a lookup's date was written over a better one"
+        else:
+            noted = there in self.heard or self.do(self._noted(there))
+            assert noted, "a person was overruled, and nobody can see it"
 
     def _look(self) -> Look:
         seq = self.do(self._seq())
@@ -327,6 +364,7 @@ class DatesMachine(RuleBasedStateMachine):
         self.do(self._expire())
         pending = self.do(self._pending())
         for _ in range(6):
+            self.do(self._execute(_DUE_NOW, self.integration_id))
             for work in self.do(self.pushes.claim(self.integration_id)):
                 push = Push(work)
                 while not self._step(push):
@@ -392,6 +430,34 @@ class DatesMachine(RuleBasedStateMachine):
             )
         )
 
+    async def _is_known(self) -> bool:
+        """Whether anybody had looked at the field before."""
+        return bool(
+            await self._value(
+                "select exists (select from date_pushes where integration_id = $1 and seen_known)", self.integration_id
+            )
+        )
+
+    async def _noted(self, there: date | None) -> bool:
+        """Whether a conflict, over by now or not, is about this date of the RMM's."""
+        return bool(
+            await self._value(
+                "select exists (select from date_conflicts"
+                " where integration_id = $1 and remote_value is not distinct from $2)",
+                self.integration_id,
+                there,
+            )
+        )
+
+    async def _said(self) -> date | None:
+        """What the integration says by the observations."""
+        said: date | None = await self._value(
+            "select value from date_observations where asset_id = $1 and source = 'integration:' || $2::text",
+            self.asset_id,
+            str(self.integration_id),
+        )
+        return said
+
     async def _pending(self) -> int:
         number: int = await self._value(
             "select count(*) from date_pushes where integration_id = $1 and status in ('waiting', 'writing', 'held')",
@@ -420,6 +486,7 @@ def _random_rule(machine: DatesMachine, random: Random) -> None:
     """One step, drawn so that edits, turns and crashes meet often; hypothesis alone rarely gets that deep."""
     place, late = random.randrange(21), random.random() < 0.25
     day = random.choice((1, 2, 3))
+    fate = random.choice(("kept", "kept", "kept", "kept", *FATES))
     moves: list[tuple[int, bool, Callable[[], None]]] = [
         (5, True, lambda: machine.edit(random.choice((None, date(2021, 1, day), date(2021, 1, day))), late)),
         (3, True, lambda: machine.look_up(random.choice((None, date(2022, 1, day), date(2022, 1, day))), late)),
@@ -429,8 +496,8 @@ def _random_rule(machine: DatesMachine, random: Random) -> None:
         (3, True, lambda: machine.person_edits(random.choice((None, date(2020, 1, 1), date(2023, 1, day))))),
         (2, True, machine.request_page),
         (2, bool(machine.pages), lambda: machine.page_arrives(place, late)),
-        (9, True, lambda: machine.turn(random.randrange(5))),
-        (5, bool(machine.going), lambda: machine.go_on(place, random.randrange(1, 5))),
+        (9, True, lambda: machine.turn(random.randrange(5), fate)),
+        (5, bool(machine.going), lambda: machine.go_on(place, random.randrange(1, 5), fate)),
         (3, bool(machine.going), lambda: machine.crash(place, random.random() < 0.7)),
         (3, bool(machine.lost), lambda: machine.thaw(place)),
         (1, True, machine.pause_or_resume),
@@ -457,7 +524,7 @@ def a_bench(servers: TestServers) -> Iterator[Bench]:
 
 
 def test_two_way_dates_come_to_rest_as_the_model_says_for_100_seeds(servers: TestServers) -> None:
-    writes = late = 0
+    writes = late = failed = 0
     with a_bench(servers) as bench:
         DatesMachine.bench = bench
         for seed in range(SEEDS):
@@ -471,9 +538,11 @@ def test_two_way_dates_come_to_rest_as_the_model_says_for_100_seeds(servers: Tes
                 raise AssertionError(f"seed {seed}: {error}\n{machine.story}") from error
             writes += len(machine.rmm.writes)
             late += machine.late_writes
+            failed += machine.failed_writes
     # A run that met nothing proves nothing.
     assert writes > 2 * SEEDS
     assert late > SEEDS / 20, late
+    assert failed > SEEDS / 2, failed
 
 
 def test_two_way_dates_come_to_rest_as_the_model_says(servers: TestServers) -> None:

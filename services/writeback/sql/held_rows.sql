@@ -1,5 +1,5 @@
 -- The fields of a device whose lease is still ours. $1 integration, $2 device, $3 fields, $4 leases (in step)
-select p.*, e.event_id as edit_event_id, e.event_source as edit_source, e.correlation_id, e.source as origin,
+select p.*, e.event_id as edit_event_id, e.event_source as edit_source, e.correlation_id,
     e.status as edit_status
 from date_pushes p
 join unnest($3::text[], $4::bigint[]) as q (field, lease_no) on q.field = p.field and q.lease_no = p.lease_no

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from shared.rmm.regions import check_base_url
 from shared.settings import BROKER_SCHEMES, DATABASE_SCHEMES, FileSettingsSource, must_be_address
 
 
@@ -61,6 +62,11 @@ class CommandSettings(BaseSettings):
     @classmethod
     def _is_a_database(cls, value: SecretStr | None) -> SecretStr | None:
         return must_be_address(value, *DATABASE_SCHEMES) if value else value
+
+    @field_validator("rmm_base_url")
+    @classmethod
+    def _is_an_rmm(cls, value: str | None) -> str | None:
+        return check_base_url(value) if value else value
 
 
 def environment() -> Mapping[str, str]:

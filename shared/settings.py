@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from pydantic_settings import SettingsError as SourceError
 
 from shared.content_encoding import Encoding
+from shared.rmm.regions import check_base_url
 from shared.secrets import PrivateKeyRing
 
 PREFIX = "LIFECYCLE_"
@@ -127,6 +128,11 @@ class RmmSettings(ServiceSettings):
     def _are_keys(cls, value: SecretStr) -> SecretStr:
         PrivateKeyRing.from_text(value)
         return value
+
+    @field_validator("rmm_base_url")
+    @classmethod
+    def _is_an_rmm(cls, value: str | None) -> str | None:
+        return check_base_url(value) if value else value
 
 
 def must_be_address(value: SecretStr, *schemes: str) -> SecretStr:

@@ -35,11 +35,23 @@ def base_url(region: Region, override: str | None = None) -> str:
 
 
 def check_base_url(url: str) -> str:
-    """Give `url` without a trailing slash. Raises ValueError unless it is http(s) with a host and no query."""
-    parts = urlsplit(url.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:
+    """Give `url` without a trailing slash. Raises ValueError, which never repeats it, unless it is http(s) with a host.
+
+    A user, a query, a fragment, and a port that is no number up to 65535 are refused too.
+    """
+    if not _is_base_url(url.strip()):
         raise ValueError("the base url of the rmm must be like https://host[:port][/path], without user or query")
     return url.strip().rstrip("/")
+
+
+def _is_base_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        readable_port = parts.port != 0
+    except ValueError:  # the port is no number up to 65535, or a bracket is not closed
+        return False
+    user_or_more = parts.query or parts.fragment or parts.username is not None
+    return bool(parts.scheme in {"http", "https"} and parts.hostname and readable_port and not user_or_more)
 
 
 def detect_region(client_id: str) -> Region | None:

@@ -96,6 +96,8 @@ def test_only_what_nobody_expected_is_worth_a_traceback() -> None:
         ("database_url", "http://canary-value"),
         ("database_url", "postgresql://u:canary-value@host:nope/x"),
         ("amqp_url", "amqp://u:canary-value@host:70000/"),
+        ("rmm_base_url", "canary-value"),
+        ("rmm_base_url", "http://canary-value:99999"),
     ],
 )
 def test_wrong_settings_are_named_without_their_values(name: str, value: str) -> None:

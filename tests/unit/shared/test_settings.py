@@ -86,6 +86,12 @@ def test_an_empty_variable_is_a_missing_one(environment: Environment) -> None:
         ("RMM_BUDGET", "0"),
         ("RMM_COMPANIES_PER_CALL", "5"),
         ("RMM_CATEGORY", CANARY),
+        ("RMM_BASE_URL", CANARY),
+        ("RMM_BASE_URL", f"ftp://{CANARY}"),
+        ("RMM_BASE_URL", f"http://{CANARY}:99999"),
+        ("RMM_BASE_URL", f"http://{CANARY}:0"),
+        ("RMM_BASE_URL", f"http://[{CANARY}"),
+        ("RMM_BASE_URL", f"http://:{CANARY}@host"),
     ],
 )
 def test_nonsense_is_named_without_repeating_it(environment: Environment, name: str, value: str) -> None:

@@ -55,8 +55,8 @@ missing or wrong is said in one list, without the values, and the program ends w
 working directory is read too; the environment wins over it.
 
 Each setting can also come from a file: `{PREFIX}DATABASE_URL_FILE=/run/secrets/database-url` is the same as
-`{PREFIX}DATABASE_URL` with the text of that file. Use it for secrets. For a service an empty variable is one that is
-not set.
+`{PREFIX}DATABASE_URL` with the text of that file, in the environment and in `.env`. Use it for secrets. Where both
+stand in one place, the one without `_FILE` wins. For a service an empty variable is one that is not set.
 """
 
 

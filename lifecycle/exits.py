@@ -147,6 +147,9 @@ def failure_of(error: BaseException) -> Failure:
     for known, (kind, message, next_step) in _KNOWN.items():
         if known in names:
             return kind(message, next_step)
+    if ("pydantic_settings", "SettingsError") in names:
+        # It wraps whatever a source raises: ours says which file cannot be read.
+        return WrongUsage(str(error.__cause__ or error), "correct that setting, or leave it out")
     own = _own_failure(error, {name for package, name in names if package == "shared"})
     return own or _system_failure(error) or Failure(f"{_UNEXPECTED} ({type(error).__name__})")
 

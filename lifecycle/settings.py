@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.rmm.regions import check_base_url
-from shared.settings import BROKER_SCHEMES, DATABASE_SCHEMES, FileSettingsSource, must_be_address
+from shared.settings import BROKER_SCHEMES, DATABASE_SCHEMES, must_be_address, sources
 
 
 class CommandSettings(BaseSettings):
@@ -27,8 +27,8 @@ class CommandSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic asks for it by name
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then the environment, then `…_FILE`, then `.env`, as the services have it."""
-        return init_settings, env_settings, FileSettingsSource(settings_cls), dotenv_settings
+        """In the order of `sources`, as the services have it."""
+        return sources(settings_cls, init_settings, env_settings, dotenv_settings)
 
     amqp_url: SecretStr | None = Field(default=None, description="Address of a RabbitMQ that is already running.")
     management_url: SecretStr | None = Field(default=None, description="Address of that RabbitMQ's management API.")

@@ -3,7 +3,6 @@
 The only module that reads the environment, together with the settings modules of the services.
 """
 
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -30,12 +29,20 @@ class SettingsError(Exception):
 
 
 class FileSettingsSource(EnvSettingsSource):
-    """Reads a setting from the file that LIFECYCLE_<NAME>_FILE names, as container platforms mount secrets."""
+    """Reads a setting from the file that LIFECYCLE_<NAME>_FILE names, as container platforms mount secrets.
+
+    `named_in` is where those names stand: the source of the environment, or of `.env`.
+    """
+
+    def __init__(self, settings_cls: type[BaseSettings], named_in: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        assert isinstance(named_in, EnvSettingsSource)
+        self.env_vars = named_in.env_vars
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - its base's signature
         """The text of the file, less a last line end."""
         name = f"{PREFIX}{field_name.upper()}_FILE"
-        path = os.environ.get(name)  # noqa: TID251 - this is the settings module
+        path = self.env_vars.get(name.lower())  # pydantic keeps names in lower case
         if not path:
             return None, field_name, False
         try:
@@ -44,6 +51,16 @@ class FileSettingsSource(EnvSettingsSource):
             raise SettingsError(f"{name}: the file {path} can't be read ({error.strerror})") from None
         except UnicodeDecodeError:
             raise SettingsError(f"{name}: the file {path} is not text") from None
+
+
+def sources(
+    settings_cls: type[BaseSettings],
+    given: PydanticBaseSettingsSource,
+    env: PydanticBaseSettingsSource,
+    dotenv: PydanticBaseSettingsSource,
+) -> tuple[PydanticBaseSettingsSource, ...]:
+    """Arguments, then the environment and the files that it names, then `.env` and the files that it names."""
+    return given, env, FileSettingsSource(settings_cls, env), dotenv, FileSettingsSource(settings_cls, dotenv)
 
 
 class ServiceSettings(BaseSettings):
@@ -82,8 +99,8 @@ class ServiceSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a directory, and we take files by name
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then the environment, then …_FILE, then .env."""
-        return init_settings, env_settings, FileSettingsSource(settings_cls), dotenv_settings
+        """In the order of `sources`."""
+        return sources(settings_cls, init_settings, env_settings, dotenv_settings)
 
     @field_validator("amqp_url")
     @classmethod

@@ -96,6 +96,20 @@ def test_keys_are_made_once_and_only_their_owner_reads_the_private_one(
     assert main.run(words) == ExitCode.REFUSED
 
 
+@pytest.mark.parametrize("in_dotenv", [False, True])
+def test_a_setting_whose_file_is_not_there_is_wrong_usage(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, in_dotenv: bool
+) -> None:
+    nowhere = str(own_folder / "nowhere")
+    if in_dotenv:
+        (own_folder / ".env").write_text(f"LIFECYCLE_DATABASE_URL_FILE={nowhere}\n")
+    else:
+        monkeypatch.setenv("LIFECYCLE_DATABASE_URL_FILE", nowhere)
+
+    assert main.run(["runs", "list"]) == ExitCode.USAGE
+    assert f"LIFECYCLE_DATABASE_URL_FILE: the file {nowhere} can't be read" in capsys.readouterr().err
+
+
 def test_doctor_shows_what_is_wrong_without_the_password(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -134,6 +134,19 @@ def test_a_variable_wins_over_a_file_and_a_file_over_dotenv(environment: Environ
     assert load(ServiceSettings).amqp_url.get_secret_value() == "amqp://variable/"
 
 
+def test_a_file_can_be_named_in_dotenv_where_nothing_else_gives_the_setting(
+    environment: Environment, tmp_path: Path
+) -> None:
+    (tmp_path / "url").write_text("amqp://file/\n")
+    named = f"LIFECYCLE_DATABASE_URL={GOOD['DATABASE_URL']}\nLIFECYCLE_AMQP_URL_FILE={tmp_path / 'url'}\n"
+    (tmp_path / ".env").write_text(named)
+    assert load(ServiceSettings).amqp_url.get_secret_value() == "amqp://file/"
+    (tmp_path / ".env").write_text(f"{named}LIFECYCLE_AMQP_URL=amqp://dotenv/\n")
+    assert load(ServiceSettings).amqp_url.get_secret_value() == "amqp://dotenv/"
+    environment.set(AMQP_URL="amqp://variable/")
+    assert load(ServiceSettings).amqp_url.get_secret_value() == "amqp://variable/"
+
+
 def test_what_code_gives_wins_over_everything(environment: Environment) -> None:
     environment.set(**GOOD, HTTP_PORT="1")
     assert load(ServiceSettings, http_port=2).http_port == 2

@@ -122,6 +122,12 @@ _KNOWN: dict[tuple[str, str], tuple[type[Failure], str, str]] = {
     ("asyncpg", "InvalidCatalogNameError"): (
         *(Unreachable, "the database named in LIFECYCLE_DATABASE_URL does not exist", "create it, or correct the name"),
     ),
+    # The driver's own words are left out: they repeat parts of the address.
+    ("asyncpg", "ClientConfigurationError"): (
+        WrongUsage,
+        "LIFECYCLE_DATABASE_URL is not an address that the driver takes",
+        "correct its sslmode, the other words after its `?`, or the files that they name",
+    ),
     ("asyncpg", "PostgresConnectionError"): (
         *(Unreachable, "the database cannot be reached", "check LIFECYCLE_DATABASE_URL, or run: lifecycle up"),
     ),

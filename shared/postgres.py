@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import asyncpg
 
 from shared.errors import BadMessage, StoreConflict, StoreUnavailable
+from shared.settings import SettingsError
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
@@ -71,7 +72,7 @@ async def _nothing(_connection: Connection) -> None:
 async def open_pool(database_url: str, *, service: str, size: int = 8, plan_once: bool = False) -> Pool:
     """Connect `size` connections at most; with `plan_once` a statement is planned once a connection.
 
-    Raises StoreUnavailable where there is no database.
+    Raises StoreUnavailable where there is no database, and SettingsError for an address that the driver does not take.
     """
     try:
         pool: Pool = await asyncpg.create_pool(
@@ -87,6 +88,12 @@ async def open_pool(database_url: str, *, service: str, size: int = 8, plan_once
             },
             reset=_nothing,
         )
+    except asyncpg.ClientConfigurationError:
+        # Without a cause: what the driver says repeats parts of the address.
+        raise SettingsError(
+            "LIFECYCLE_DATABASE_URL is not an address that the driver takes:"
+            " correct its sslmode, the other words after its `?`, or the files that they name"
+        ) from None
     except (*_DOWN, asyncpg.PostgresError) as error:
         raise StoreUnavailable(f"no connection to the database: {type(error).__name__}") from error
     return pool

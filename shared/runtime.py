@@ -250,10 +250,13 @@ def with_heartbeat(amqp_url: str) -> str:
 def main(create_app: Callable[[], Service]) -> None:
     """Run a service as a process. What is wrong at start is said in one sentence, with exit code 1 or 2."""
     try:
-        service = create_app()
+        _run(create_app())
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
+
+
+def _run(service: Service) -> None:
     logs.configure(service.name, style=service.settings.log_format, level=service.settings.log_level)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -95,6 +98,20 @@ async def test_a_database_that_is_away_is_said_until_it_is_back(amqp_url: str, d
 async def test_a_database_that_can_not_be_had_is_said_at_the_start(database_url: str, change: dict[str, str]) -> None:
     with pytest.raises(StoreUnavailable, match="no connection to the database"):
         await open_pool(urlsplit(database_url)._replace(**change).geturl(), service="test")
+
+
+def test_a_database_address_that_the_driver_does_not_take_ends_the_start_with_its_setting() -> None:
+    environment = {
+        "LIFECYCLE_AMQP_URL": "amqp://127.0.0.1:1/",
+        "LIFECYCLE_DATABASE_URL": "postgresql://me:canary@127.0.0.1:1/lifecycle?sslmode=bogus",
+    }
+    root = Path(__file__).parents[2]
+    command = (sys.executable, "-m", "services.writer")
+    ended = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == 2
+    said = ended.stderr.splitlines()[-1]
+    assert said.startswith("LIFECYCLE_DATABASE_URL is not an address that the driver takes: correct its sslmode")
+    assert "canary" not in ended.stdout + ended.stderr
 
 
 async def test_a_connection_that_was_ended_while_it_was_idle_is_no_bug(database_url: str) -> None:

@@ -68,6 +68,7 @@ def test_a_failure_as_a_document_says_what_happened_and_what_to_do() -> None:
         (TimeoutError(), ExitCode.UNREACHABLE),
         (asyncpg.ConnectionDoesNotExistError("gone"), ExitCode.UNREACHABLE),
         (asyncpg.InvalidPasswordError("no"), ExitCode.UNREACHABLE),
+        (asyncpg.ClientConfigurationError("`sslmode` parameter must be one of"), ExitCode.USAGE),
         (aiormq.exceptions.AMQPConnectionError("gone"), ExitCode.UNREACHABLE),
         (httpx.ConnectError("gone"), ExitCode.UNREACHABLE),
         (BrokerUnavailable("no connection to the broker"), ExitCode.UNREACHABLE),
@@ -80,6 +81,14 @@ def test_a_failure_as_a_document_says_what_happened_and_what_to_do() -> None:
 )
 def test_foreign_errors_are_told_by_what_they_mean(error: Exception, code: ExitCode) -> None:
     assert failure_of(error).code == code
+
+
+def test_a_database_address_that_the_driver_does_not_take_is_named_by_its_setting_and_not_repeated() -> None:
+    failure = failure_of(asyncpg.ClientConfigurationError("invalid IPv6 address in the connection URI: 'canary'"))
+
+    assert "LIFECYCLE_DATABASE_URL" in failure.message
+    assert failure.next_step
+    assert "canary" not in failure.message + failure.next_step
 
 
 def test_only_what_nobody_expected_is_worth_a_traceback() -> None:

@@ -118,6 +118,12 @@ class ServiceSettings(BaseSettings):
         return timedelta(seconds=self.max_age_seconds)
 
 
+class ListingSettings(ServiceSettings):
+    """What a service needs that lets the lists of a run go: the fetcher, and the scheduler where one stands still."""
+
+    scopes_at_once: int = Field(default=2, ge=1, le=32, description="lists of one integration that are read at once")
+
+
 class RmmSettings(ServiceSettings):
     """What a service needs that talks to an RMM: only the fetcher and write-back do."""
 

@@ -2,13 +2,12 @@
 
 from pydantic import Field
 
-from shared.settings import RmmSettings
+from shared.settings import ListingSettings, RmmSettings
 
 
-class FetcherSettings(RmmSettings):
+class FetcherSettings(RmmSettings, ListingSettings):
     """What the fetcher needs beyond every service that talks to an RMM."""
 
-    scopes_at_once: int = Field(default=2, ge=1, le=32, description="lists of one integration that are read at once")
     chunks_waiting_own: int = Field(
         default=3,
         ge=1,

@@ -2,13 +2,12 @@
 
 from pydantic import Field
 
-from shared.settings import ServiceSettings
+from shared.settings import ListingSettings
 
 
-class SchedulerSettings(ServiceSettings):
+class SchedulerSettings(ListingSettings):
     """What the scheduler needs beyond every service."""
 
-    scopes_at_once: int = Field(default=4, ge=1, le=32, description="lists of one integration that are read at once")
     tick_seconds: float = Field(default=1.0, gt=0, description="how often the scheduler looks for what is due")
     outbox_sweep_after_seconds: float = Field(
         default=5.0, gt=0, description="age at which the scheduler publishes an event that its writer did not"

@@ -33,6 +33,14 @@ def test_every_setting_has_a_meaning() -> None:
     assert not [row for row in rows if len(row.split(" | ")[-1].strip(" |")) < len("two words")]
 
 
+def test_a_setting_that_several_services_have_has_one_default() -> None:
+    shown: dict[str, set[str]] = {}
+    for service in ("fetcher", "scheduler"):
+        for name, field in generate.service_settings(service).model_fields.items():
+            shown.setdefault(name, set()).add(repr(field.default))
+    assert {name: defaults for name, defaults in shown.items() if len(defaults) > 1} == {}
+
+
 @pytest.mark.parametrize("model", generate.event_types(), ids=generate.schema_name)
 def test_a_schema_names_type_version_and_envelope(model: Any) -> None:
     schema = json.loads((generate.SCHEMAS / generate.schema_name(model)).read_text())

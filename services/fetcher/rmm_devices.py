@@ -12,6 +12,7 @@ from shared.observability import metrics
 from shared.rmm.client import RmmClient
 from shared.rmm.companies import Company, Site
 from shared.rmm.pages import DeviceGroup, DevicePage
+from shared.rmm.rates import Priority
 from shared.rmm.refusals import TooManyCompanies
 from shared.rmm_access.opening import RmmAccess
 
@@ -84,7 +85,10 @@ class RmmDevices:
                 task.company_ids, task.cursor or 0, limit=self._page_size, category=self._category
             )
         try:
-            detail = await client.device_detail(task.company_ids[0], task.site_id, task.device_id)
+            # Somebody waits for it: what the sweep may use can be used up for minutes.
+            detail = await client.device_detail(
+                task.company_ids[0], task.site_id, task.device_id, priority=Priority.LIST
+            )
         except DeviceGone:
             return DevicePage([], None, 0, not_found=True)
         members = {"endpointID": task.device_id} | detail.members

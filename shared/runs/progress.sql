@@ -18,7 +18,8 @@ select
 from sync_runs r
 join integrations i on i.id = r.integration_id
 left join lateral (
-    select count(*) as total,
+    -- A list that was split is listed by those that it was split into.
+    select count(*) filter (where status <> 'split') as total,
         count(*) filter (where status in ('pending', 'listing')) as open,
         count(*) filter (where status = 'failed') as failed,
         (array_agg(reason order by position) filter (where status = 'failed'))[1] as first_failure

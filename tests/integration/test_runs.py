@@ -365,6 +365,17 @@ async def test_a_partial_run_judges_nobody(world: World, trouble: str) -> None:
     assert world.bus.of("sync.completed")[-1]["status"] == "partial"
 
 
+async def test_a_run_of_which_every_list_failed_failed_though_one_was_split_before(world: World) -> None:
+    integration = await world.integration()
+    run_id = await world.run(integration)
+    await world.scope(run_id, "c1", "c2", status="split")
+    for position, company in enumerate(("c1", "c2"), start=1):
+        await world.scope(run_id, company, status="failed", position=position, reason="page 1: the rmm said 500")
+    assert await close_if_done(world.pool, world.outbox, run_id, source="test") == "failed"
+    run = await world.row("select * from sync_runs where id = $1", run_id)
+    assert run["reason"] == "2 of 2 lists could not be read to the end; first: page 1: the rmm said 500"
+
+
 async def test_a_run_of_a_company_judges_nobody(world: World) -> None:
     integration = await world.integration()
     await world.synced(integration, device("d1", company_id="c1"), device("d2", company_id="c1"))

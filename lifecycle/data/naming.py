@@ -97,7 +97,10 @@ async def _tell_removed(session: Session, word: str) -> None:
 async def _by_id(session: Session, word: str, kind: str, table: str, lister: str) -> UUID:
     text = word.strip().lower()
     rows = await session.connection.fetch(
-        f"select id from {table} where (account_id = $1 or account_id is null)"  # noqa: S608 - names are ours
+        # As lists have it: what belongs to no account that we know is everybody's.
+        f"select id from {table} t"  # noqa: S608 - names are ours
+        " where (account_id = $1 or account_id is null"
+        " or not exists (select from accounts a where a.id = t.account_id))"
         " and (id::text = $2 or (length($2) >= $3 and starts_with(id::text, $2))) order by id limit 6",
         session.account_id,
         text,

@@ -291,6 +291,23 @@ async def test_parked_messages_are_retried_discarded_and_linked(
     assert [row["action"] for row in actions] == ["parked.retried", "parked.discarded"]
 
 
+async def test_a_parked_message_of_no_account_that_we_know_is_listed_and_found(shell: Shell, stage: Stage) -> None:
+    for account_id in (None, uuid4()):
+        await stage.pool.execute(
+            "insert into parked_messages (id, queue, message_id, account_id, reason_code, reason, body)"
+            " values ($1, 'fetcher.pages', $2, $3, 'bad_message', 'nobody can read it', 'x')",
+            uuid4(),
+            str(uuid4()),
+            account_id,
+        )
+    listed = [one["parked_id"] for one in (await shell("parked", "list", "--json")).json]
+    assert len(listed) == 2
+    for parked_id in listed:
+        assert (await shell("parked", "show", parked_id, "--json")).code == 0
+    done = await shell("parked", "discard", *listed, "--reason", "a test", "--yes", "--json")
+    assert sorted(done.json["discarded"]) == sorted(listed)
+
+
 async def test_status_tells_what_needs_a_person(shell: Shell, stage: Stage, added: dict[str, Any]) -> None:
     document = (await shell("status", "--json")).json
     assert document["broker"]["reachable"]

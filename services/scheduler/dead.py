@@ -22,7 +22,8 @@ class DeadMessage:
     """A message from the dead queue, with what could be read of it: every member fits into its column."""
 
     queue: str
-    message_id: str
+    # Which message it is in its queue: a foreign publisher may give several one id, or none.
+    key: str
     body: bytes
     content_type: str | None
     headers: dict[str, Any]
@@ -106,8 +107,7 @@ def read_dead(
     data = envelope.get("data")
     return DeadMessage(
         queue=_storable(routing_key),
-        # A foreign publisher may have given none: the same body in the same queue is then the same message.
-        message_id=_storable(message_id or hashlib.sha256(body).hexdigest()),
+        key=_key(message_id, body),
         body=body,
         content_type=_text(content_type),
         headers=headers,
@@ -117,6 +117,12 @@ def read_dead(
         account_id=as_uuid(envelope.get("accountid")),
         data=cast("dict[str, Any]", data) if isinstance(data, dict) else {},
     )
+
+
+def _key(message_id: str | None, body: bytes) -> str:
+    """The same id with the same body, and the same body without an id, is the same message delivered again."""
+    digest = hashlib.sha256(body).hexdigest()
+    return _storable(f"{message_id}#{digest}") if message_id else digest
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -15,7 +15,7 @@ class Parking(Protocol):
 async def keep_dead(dead: DeadMessage, parking: Parking) -> None:
     """Keep a dead message.
 
-    Twice is safe: a message is one row by its queue and message id, and its consequence is in the same transaction.
+    Twice is safe: a message is one row by its queue, id and body, and its consequence is in the same transaction.
     Any order is safe: a scope fails only where it still stands at the page of the message. A crash before the commit
     leaves the message in the dead queue.
     """

@@ -40,7 +40,7 @@ class PostgresParking:
                 sql(_SQL, "park"),
                 uuid4(),
                 dead.queue,
-                dead.message_id,
+                dead.key,
                 dead.event_type,
                 dead.event_id,
                 dead.account_id,

@@ -490,6 +490,26 @@ async def test_the_same_id_in_two_queues_is_two_messages(world: World) -> None:
     assert await world.count("parked_messages") == 2
 
 
+@pytest.mark.parametrize("status", ["parked", "retried", "discarded"])
+async def test_another_body_under_the_same_id_is_another_message(world: World, status: str) -> None:
+    first, other = (dead("x", {"number": number}, message_id="m-1") for number in range(2))
+    await parking(world).keep(first)
+    await world.execute("update parked_messages set status = $1", status)
+    for _ in range(2):
+        await parking(world).keep(other)
+    rows = await world.rows("select status, body from parked_messages order by parked_at")
+    assert [(row["status"], row["body"]) for row in rows] == [(status, first.body), ("parked", other.body)]
+
+
+async def test_a_message_that_comes_back_dead_is_one_row_with_its_body_and_its_new_reason(world: World) -> None:
+    first = dead("x", {}, message_id="m-1")
+    await parking(world).keep(first)
+    await world.execute("update parked_messages set status = 'retried'")
+    await parking(world).keep(dead("x", {}, message_id="m-1", headers={names.REASON: "the rmm said 400"}))
+    (row,) = await world.rows("select status, body, reason from parked_messages")
+    assert (row["status"], row["body"], row["reason"]) == ("parked", first.body, "the rmm said 400")
+
+
 @pytest.mark.parametrize(("status", "after"), [("retried", "parked"), ("parked", "parked"), ("discarded", "discarded")])
 async def test_the_same_message_again_is_open_again_where_it_was_retried(world: World, status: str, after: str) -> None:
     await parking(world).keep(dead("x", {}, message_id="m-1"))

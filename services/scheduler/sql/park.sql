@@ -1,4 +1,5 @@
 -- A dead message, kept. Delivered twice it is one row; one that dies again after a retry is a new message and a new row.
+-- message_id is its id with a hash of its body ($3): other bodies under one id are other messages, each with its row.
 -- The same message again although its row was retried (a publisher that sends its own ids, or none): it is open again.
 insert into parked_messages (id, queue, message_id, event_type, event_id, account_id, integration_id, correlation_id,
     reason_code, reason, next_action, traceback, attempts, first_failed_at, content_type, headers, body)

@@ -57,7 +57,7 @@ def dead(body: Any = None, *, headers: dict[str, Any] | None = None, **propertie
 def storable(message: DeadMessage) -> None:
     """What Postgres takes: no NUL in a text, whole numbers of 32 bits, instants that it can hold."""
     texts = (
-        message.message_id,
+        message.key,
         message.queue,
         message.reason_code,
         message.reason,
@@ -182,8 +182,15 @@ def test_a_parked_message_says_what_the_middleware_wrote() -> None:
 
 def test_without_a_message_id_the_same_body_is_the_same_message() -> None:
     first, again, other = (dead(body, message_id=None) for body in (b"a", b"a", b"b"))
-    assert first.message_id == again.message_id == hashlib.sha256(b"a").hexdigest()
-    assert other.message_id != first.message_id
+    assert first.key == again.key == hashlib.sha256(b"a").hexdigest()
+    assert other.key != first.key
+
+
+def test_other_bodies_under_one_message_id_are_other_messages() -> None:
+    first, again, other = (dead(body, message_id="m-1") for body in (b"a", b"a", b"b"))
+    assert first.key == again.key
+    assert other.key != first.key
+    assert dead(b"a", message_id="m-2").key != first.key
 
 
 def test_a_nul_is_shown_and_never_stored() -> None:

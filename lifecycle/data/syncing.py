@@ -21,7 +21,7 @@ from shared.postgres import Connection
 from shared.runs.requests import Kind, RunRequest, request_run
 
 _WORKING: Final = ("never_synced", "active")
-_STATUS: Final = "select status, reason, next_action from integrations where id = $1 for share"
+_STATUS: Final = "select status, reason, next_action from integrations where id = $1 for no key update"
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,8 @@ async def sync(
         run = await read_run(session.connection, session.account_id, made.run_id)
         narrower = made.joined and run["status"] in OPEN and not covers(run, wanted.kind, wanted.target)
         if narrower:
-            out.message(f"a sync of one {run['kind']} is going, which reads less than what was asked for")
+            follows = "; a full one follows it" if wanted.kind == "full" else ""
+            out.message(f"a sync of one {run['kind']} is going, which reads less than what was asked for{follows}")
         if waiting is None:
             return _at_once(out, run, made), ExitCode.DONE
         run = await wait_for_run(session, out, made.run_id, waiting=waiting, line_seconds=line_seconds)

@@ -9,7 +9,7 @@ from shared.events.envelope import EventData
 
 
 class SyncRequested(EventData):
-    """Somebody wants a sync. While a run is going the request joins it."""
+    """Somebody wants a sync. While a run is going the request joins it; a full one follows a narrower run."""
 
     event_type: ClassVar[str] = "sync.requested"
     integration_id: UUID

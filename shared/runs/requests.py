@@ -30,9 +30,10 @@ async def request_run(
     kind: Kind = "full",
     target: str | None = None,
 ) -> RunRequest:
-    """Queue a run of the integration, in the caller's transaction.
+    """Queue a run of the integration, or join the one that goes, in the caller's transaction.
 
-    The same request twice gives the same run. Raises UnknownIntegration.
+    A full run that joins a narrower one is queued by the clock when that has ended. The same request twice gives the
+    same run. Raises UnknownIntegration.
     """
     known = await conn.fetchrow("select run_id, joined from sync_requests where request_id = $1", request_id)
     if known:
@@ -63,9 +64,12 @@ async def _queue_or_join(
         )
         if run_id:
             return run_id, False
-        running: UUID | None = await conn.fetchval(
-            "select id from sync_runs where integration_id = $1 and status in ('queued', 'running')", integration_id
+        running = await conn.fetchrow(
+            "select id, kind from sync_runs where integration_id = $1 and status in ('queued', 'running')",
+            integration_id,
         )
         if running:
-            return running, True
+            if kind == "full" and running["kind"] != "full":
+                await conn.execute(sql(__package__, "full_is_due"), integration_id)
+            return running["id"], True
     raise UnknownIntegration(integration_id)

@@ -68,6 +68,19 @@ async def test_a_request_joins_the_run_that_goes(world: World) -> None:
     assert await world.count("sync_runs") == 1
 
 
+@pytest.mark.parametrize(
+    ("going", "wanted", "due"),
+    [("device", "full", True), ("company", "full", True), ("full", "full", False), ("device", "company", False)],
+)
+async def test_a_full_run_that_joins_a_narrower_one_is_due_when_that_has_ended(
+    world: World, going: str, wanted: str, due: bool
+) -> None:
+    integration = await world.integration(next_sync_at=datetime.now(UTC) + timedelta(hours=5))
+    run_id = await world.run(integration, kind=going)
+    assert await ask(world, integration, kind=wanted) == RunRequest(run_id, joined=True)
+    assert await world.value("select next_sync_at <= now() from integrations") is due
+
+
 async def test_the_same_request_twice_is_the_same_run_also_after_its_end(world: World) -> None:
     integration, request_id = await world.integration(), uuid4()
     first = await ask(world, integration, request_id)

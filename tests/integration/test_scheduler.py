@@ -17,8 +17,10 @@ from services.scheduler.parking import PostgresParking
 from services.scheduler.settings import SchedulerSettings
 from shared import headers as names
 from shared.events.bulk import AssetPageNormalized, encode_bulk, new_bulk
+from shared.integrations.status import cancel_run
 from shared.observability import metrics
 from shared.postgres import Pool, transaction
+from shared.runs.scopes import fail_run
 from tests.integration.world import STORY, Tenant, World, device, many
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -86,6 +88,31 @@ async def test_a_due_sync_joins_the_run_that_goes(world: World, ours: Clock) -> 
     await ours.request_due_syncs()
     assert await world.count("sync_runs") == 1
     assert world.bus.said == []
+    assert await world.value("select next_sync_at > now() from integrations")
+
+
+@pytest.mark.parametrize("kind", ["company", "device"])
+@pytest.mark.parametrize("end", ["closed", "failed", "cancelled"])
+async def test_a_full_sync_that_is_due_while_less_is_read_is_queued_when_that_has_ended(
+    world: World, ours: Clock, kind: str, end: str
+) -> None:
+    integration = await due(world)
+    tenant = await world.next_run(integration, kind=kind)
+    await ours.request_due_syncs()
+    assert await world.count("sync_runs") == 1
+    if end == "closed":
+        await world.see(tenant, device("d1"))
+        await world.close(tenant)
+    reason: dict[str, Any] = {"reason_code": "test", "reason": "it is a test", "next_action": "nothing"}
+    async with transaction(world.pool) as conn:
+        if end == "failed":
+            await fail_run(conn, tenant.run_id, status="failed", source="test", **reason)
+        if end == "cancelled":
+            await cancel_run(conn, integration, world.account_id, source="test", **reason)
+    for _ in range(2):
+        await ours.request_due_syncs()
+    runs = await world.rows("select kind, status, started_by from sync_runs where id <> $1", tenant.run_id)
+    assert [tuple(run) for run in runs] == [("full", "queued", "scheduled")]
     assert await world.value("select next_sync_at > now() from integrations")
 
 

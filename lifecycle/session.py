@@ -85,6 +85,16 @@ def amqp_url(settings: CommandSettings | None = None) -> str:
     return found.get_secret_value()
 
 
+def management_url(settings: CommandSettings | None = None) -> str | None:
+    """The management API of the broker at `amqp_url`; None where nobody told it."""
+    settings = settings or CommandSettings()
+    if settings.management_url is not None:
+        return settings.management_url.get_secret_value()
+    state = _ready_state(settings)
+    # With another broker's address in the environment, the API of the stack here would tell of the wrong one.
+    return state.management_url if state is not None and amqp_url(settings) == state.amqp_url else None
+
+
 @asynccontextmanager
 async def connect(account: str | None = None, settings: CommandSettings | None = None) -> AsyncGenerator[Session]:
     """A connection to a database that is migrated, and the account that is meant.

@@ -1,11 +1,12 @@
 """Declare and check the topology on a broker: a deploy step of its own, done before anybody publishes."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aiormq.exceptions import AMQPConnectionError, AMQPError, ChannelPreconditionFailed
+from aiormq.exceptions import AMQPConnectionError, AMQPError, ChannelAccessRefused, ChannelPreconditionFailed
 
 from shared import topology
 from shared.bus import no_connection
@@ -25,6 +26,19 @@ class Finding:
     present: bool
     messages: int | None = None
     consumers: int | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A queue whose bindings were made again: None and None where all is well.
+
+    `missing` is what the broker says is not there. `refused` is the right that this user lacks: then its bindings are
+    neither known nor mended.
+    """
+
+    name: str
+    missing: str | None = None
+    refused: str | None = None
 
 
 async def _connect(amqp_url: str) -> AbstractConnection:
@@ -89,6 +103,37 @@ async def check_queues(amqp_url: str, names: tuple[str, ...]) -> list[Finding]:
     connection = await _connect(amqp_url)
     async with connection:
         return [await _look(connection, "queue", name) for name in names]
+
+
+async def keep(
+    amqp_url: str, names: tuple[str, ...], kept: Sequence[topology.Queue]
+) -> tuple[list[Finding], list[Kept]]:
+    """Look at some queues, and make the bindings of others again: what was unbound is bound from here on.
+
+    AMQP tells nobody which bindings stand, and to make one that stands is nothing (docs/adr/0026).
+    """
+    connection = await _connect(amqp_url)
+    async with connection:
+        return (
+            [await _look(connection, "queue", name) for name in names],
+            [await _bind_again(connection, queue) for queue in kept],
+        )
+
+
+async def _bind_again(connection: AbstractConnection, queue: topology.Queue) -> Kept:
+    # A refused bind closes the channel, so each queue has its own.
+    try:
+        async with connection.channel() as channel:
+            found = await channel.get_queue(queue.name, ensure=False)
+            for exchange, key in queue.bindings:
+                await found.bind(exchange, routing_key=key)
+    except AMQPConnectionError as error:
+        raise BrokerUnavailable("the broker closed the connection during the check") from error
+    except ChannelAccessRefused as error:
+        return Kept(queue.name, refused=str(error))
+    except AMQPError as error:
+        return Kept(queue.name, missing=str(error))
+    return Kept(queue.name)
 
 
 async def _findings(connection: AbstractConnection) -> list[Finding]:

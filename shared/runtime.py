@@ -28,6 +28,7 @@ from faststream.rabbit.schemas import QueueType
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from shared import topology
 from shared.bus import Bus, no_connection, publisher_broker
 from shared.delivery import DeliveryRules, Pause
 from shared.errors import Permanent, PipelineError
@@ -43,6 +44,8 @@ from shared.verdict import RetryPolicy
 log: structlog.stdlib.BoundLogger = structlog.get_logger("runtime")
 
 RECONNECT_SECONDS: Final = 1.0
+# How long a channel may be away before its subscription counts as lost: a broken one is back sooner.
+CHANNEL_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -123,12 +126,19 @@ class Service:
             amqp_url = with_heartbeat(self.settings.amqp_url.get_secret_value())
             bus = await self._bus(amqp_url, stack)
             wiring = await self.wire(Wired(pool=pool, bus=bus, health=self.health, stack=stack))
-            app = AsgiFastStream(_consumer(self, amqp_url, wiring, bus, pool), logger=None)
-            _register_checks(self.health, amqp_url, pool, self.subscriptions)
+            consumer = _consumer(self, amqp_url, wiring, bus, pool)
+            app = AsgiFastStream(consumer, logger=None)
+            look = BrokerLook(
+                amqp_url,
+                tuple(subscription.queue.name for subscription in self.subscriptions),
+                kept=topology.kept_by(self.name),
+                lost=lambda: _lost(consumer),
+            )
+            _register_checks(self.health, pool, look)
             # Long-lived objects out of the collector's way: it walks all that lives while pages are parsed.
             gc.collect()
             gc.freeze()
-            async with app.start_lifespan_context(), _running(wiring.loops):
+            async with app.start_lifespan_context(), _running([*wiring.loops, look.keep_looking]):
                 log.info("consuming", action="start", queues=[s.queue.name for s in self.subscriptions])
                 self.health.consuming = True
                 yield
@@ -219,14 +229,34 @@ def _bound(handler: Callable[..., Awaitable[None]], ports: dict[str, Any]) -> Ca
     return handle
 
 
-def _register_checks(health: Health, amqp_url: str, pool: Pool, subscriptions: Sequence[Subscription]) -> None:
+async def _lost(broker: RabbitBroker) -> list[str]:
+    """The queues to which this process has no subscription now."""
+    subscribers: list[Any] = list(broker.subscribers)
+    return [one.queue.name for one in subscribers if not await _subscribed(one)]
+
+
+async def _subscribed(subscriber: Any) -> bool:
+    # The open channel knows which consumers it has, whatever a reconnection gave back to it. FastStream has no public
+    # name for queue and tag (0.7.8).
+    queue, tag = subscriber._queue_obj, subscriber._consumer_tag  # noqa: SLF001
+    if queue is None:
+        return False  # it stops
+    try:
+        async with asyncio.timeout(CHANNEL_SECONDS):
+            channel = await queue.channel.get_underlay_channel()
+    except (AMQPError, RuntimeError, TimeoutError):
+        return False
+    return not channel.is_closed and tag in channel.consumers
+
+
+def _register_checks(health: Health, pool: Pool, look: BrokerLook) -> None:
     async def database() -> str | None:
         async with connection(pool) as conn:
             await conn.fetchval("select true")
         return None
 
     health.register("database", database)
-    health.register("broker", BrokerLook(amqp_url, tuple(s.queue.name for s in subscriptions)))
+    health.register("broker", look)
 
 
 @asynccontextmanager

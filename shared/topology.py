@@ -16,6 +16,7 @@ DEAD = "lifecycle.dead"
 DEAD_QUEUE = "lifecycle.dead"
 JOURNAL = "lifecycle.journal"
 PAGES_JOURNAL = "lifecycle.pages"
+SCHEDULER = "scheduler"
 EXCHANGES = (EVENTS, RETRY, WORK, DEAD)
 
 SETTLE_SECONDS = 3.0
@@ -41,6 +42,12 @@ class Queue:
     name: str
     arguments: dict[str, Any]
     bindings: tuple[tuple[str, str], ...]
+
+    @property
+    def keeper(self) -> str:
+        """The service that keeps its bindings there: the one named in front, or the scheduler where none is."""
+        service = self.name.split(".", 1)[0]
+        return service if service in SERVICES else SCHEDULER
 
 
 @dataclass(frozen=True)
@@ -173,6 +180,11 @@ def _stream(name: str, keys: tuple[str, ...], max_age: str, max_bytes: int, segm
         "x-stream-max-segment-size-bytes": segment_bytes,
     }
     return Queue(name, arguments, tuple((EVENTS, key) for key in keys))
+
+
+def kept_by(service: str) -> list[Queue]:
+    """The queues of which this service keeps the bindings; every queue is kept by one."""
+    return [queue for queue in queues() if queue.keeper == service]
 
 
 def queues() -> list[Queue]:

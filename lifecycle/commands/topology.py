@@ -45,16 +45,23 @@ async def show(out: Output) -> None:
 
 
 async def check(out: Output) -> ExitCode:
-    """Look whether every exchange and queue is on the broker; changes nothing.
+    """Look whether every exchange, queue and binding is on the broker; changes nothing.
 
         lifecycle topology check && echo complete
 
-    Ends with 1 where something is missing.
+    Ends with 1 where something is missing. Bindings are looked at through the broker's management API: that of the
+    stack here, or the one at LIFECYCLE_MANAGEMENT_URL.
     """
-    from lifecycle.session import amqp_url  # noqa: PLC0415 - `--help` is quick
+    from lifecycle.session import amqp_url, management_url  # noqa: PLC0415 - `--help` is quick
+    from lifecycle.stack.management import missing_bindings  # noqa: PLC0415 - the same
     from shared import declaration  # noqa: PLC0415 - the same
 
+    api = management_url()
     findings = await declaration.check(amqp_url())
+    unbound = await missing_bindings(api, amqp_url()) if api else []
+    findings += [
+        declaration.Finding("binding", f"{exchange} {key} {queue}", present=False) for exchange, key, queue in unbound
+    ]
     missing = [finding for finding in findings if not finding.present]
     if out.json_wanted:
         out.document(
@@ -76,11 +83,16 @@ async def check(out: Output) -> ExitCode:
         out.table(("kind", "name", "state", "messages", "consumers"), rows)
     if missing:
         out.message(f"{len(missing)} missing; declare them with: lifecycle topology declare")
+    if api is None:
+        out.message(
+            "bindings were not looked at: set LIFECYCLE_MANAGEMENT_URL to the broker's management API; "
+            "lifecycle topology declare puts back what is missing"
+        )
     return ExitCode.FAILED if missing else ExitCode.DONE
 
 
 async def declare(out: Output, *, settle: SettleOption = True) -> None:
-    """Declare every exchange and queue that is missing; twice is harmless.
+    """Declare every exchange, queue and binding that is missing; twice is harmless.
 
     lifecycle topology declare
     """

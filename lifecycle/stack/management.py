@@ -1,12 +1,13 @@
-"""Virtual hosts through RabbitMQ's management API: a fraction of the time of a `rabbitmqctl` call."""
+"""Virtual hosts and bindings through RabbitMQ's management API: a fraction of the time of a `rabbitmqctl` call."""
 
 from http import HTTPStatus
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import httpx
 
 from lifecycle.exits import Failure
 from lifecycle.stack.servers import login_of
+from shared import topology
 
 _SECONDS = 30.0
 
@@ -35,6 +36,20 @@ async def answers(management_url: str) -> bool:
             return (await client.get("/api/health/checks/virtual-hosts")).is_success
     except httpx.TransportError:
         return False
+
+
+async def missing_bindings(management_url: str, amqp_url: str) -> list[tuple[str, str, str]]:
+    """The bindings of the topology that the virtual host of `amqp_url` has not: exchange, key and queue of each.
+
+    Raises `Failure` where the API refuses, `httpx.TransportError` where it is not there.
+    """
+    name = unquote(urlsplit(amqp_url).path.removeprefix("/")) or "/"
+    async with _client(management_url) as client:
+        response = await client.get(f"/api/bindings/{quote(name, safe='')}")
+        await _check(response, f"the bindings of virtual host {name} cannot be read")
+    there = {(one["source"], one["routing_key"], one["destination"]) for one in response.json()}
+    wanted = [(exchange, key, queue.name) for queue in topology.queues() for exchange, key in queue.bindings]
+    return [binding for binding in wanted if binding not in there]
 
 
 def _client(management_url: str) -> httpx.AsyncClient:

@@ -1,23 +1,27 @@
 """Health: /health/live says the process works, /health/ready says that it does its job.
 
 Readiness is a loop over what was registered. For the broker "connected" is not enough: reconnected consumers were
-seen without a subscription (docs/adr/0010), so each of our queues is asked for its consumers, and each binding that
-`mandatory` can't see is asked for by the presence of its queue.
+seen without a subscription (docs/adr/0010), so each of our queues is asked for its consumers, and this process for its
+own. What no one can ask for over AMQP, the bindings, each look makes again (docs/adr/0026).
 """
 
 import asyncio
 import json
+import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import prometheus_client
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared import declaration
+from shared import declaration, topology
 from shared.errors import PipelineError
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("health")
 
 CHECK_SECONDS: Final = 5.0
 BROKER_LOOK_SECONDS: Final = 5.0
@@ -25,6 +29,7 @@ BROKER_LOOK_SECONDS: Final = 5.0
 BROKER_LOOK_AGAIN_SECONDS: Final = 1.0
 
 Check = Callable[[], Awaitable[str | None]]
+Lost = Callable[[], Awaitable[list[str]]]
 
 
 @dataclass
@@ -89,20 +94,26 @@ def _answer(body: dict[str, Any], *, ok: bool) -> Response:
 
 
 class BrokerLook:
-    """Asks the broker for our queues and their consumers, once for all callers.
+    """Asks the broker for our queues and their consumers, and makes the bindings again; once for all callers.
 
-    Every five seconds at most, and every second while something is wrong.
+    Every five seconds, also where nobody asks, and every second while something is wrong and somebody asks. `lost`
+    names the queues of which this process has no consumer; other replicas may have theirs.
     """
 
-    def __init__(self, amqp_url: str, queues: tuple[str, ...]) -> None:
+    def __init__(
+        self, amqp_url: str, queues: tuple[str, ...], *, kept: Sequence[topology.Queue] = (), lost: Lost | None = None
+    ) -> None:
         self._amqp_url = amqp_url
         self._queues = queues
+        self._kept = kept
+        self._lost = lost
         self._looked_at = 0.0
         self._finding: str | None = "not looked at yet"
+        self._refused: set[str] = set()
         self._lock = asyncio.Lock()
 
     async def __call__(self) -> str | None:
-        """None when each queue stands and has a consumer."""
+        """None when each queue stands, is bound and has a consumer, one of them this process."""
         async with self._lock:
             often = BROKER_LOOK_AGAIN_SECONDS if self._finding else BROKER_LOOK_SECONDS
             if time.monotonic() - self._looked_at > often:
@@ -110,11 +121,49 @@ class BrokerLook:
                 self._looked_at = time.monotonic()
         return self._finding
 
+    async def keep_looking(self) -> None:
+        """Look for ever, whether or not anybody asks for health: an unbound queue loses events."""
+        said: str | None = None
+        while True:
+            # First, for just after a start the broker does not count the new consumer yet.
+            await asyncio.sleep(BROKER_LOOK_SECONDS)
+            try:
+                found = await self()
+            except PipelineError as error:
+                found = str(error)
+            except Exception:
+                log.exception("bug in the look at the broker", action="look")
+                continue
+            if found != said:
+                log.log(logging.WARNING if found else logging.INFO, found or "the broker is well", action="look")
+            said = found
+
     async def _look(self) -> str | None:
         # On a fresh plain connection: a robust channel answers a passive declare from its cache.
-        found = {finding.name: finding for finding in await declaration.check_queues(self._amqp_url, self._queues)}
+        findings, bound = await declaration.keep(self._amqp_url, self._queues, self._kept)
+        self._say_refused(bound)
+        found = {finding.name: finding for finding in findings}
         missing = [name for name in self._queues if not found[name].present]
         if missing:
             return f"queue {', '.join(missing)} is missing: run `lifecycle topology declare`"
+        if loose := [each for each in bound if each.missing]:
+            return f"{loose[0].name} can't be bound ({loose[0].missing}): run `lifecycle topology declare`"
         idle = [name for name in self._queues if not found[name].consumers]
-        return f"nobody consumes {', '.join(idle)}" if idle else None
+        if idle:
+            return f"nobody consumes {', '.join(idle)}"
+        lost = await self._lost() if self._lost else []
+        return f"this process does not consume {', '.join(lost)} any more: restart it" if lost else None
+
+    def _say_refused(self, bound: Sequence[declaration.Kept]) -> None:
+        """A warning, once for each queue: it consumes and publishes without this right, so it is ready."""
+        for each in bound:
+            if each.refused and each.name not in self._refused:
+                log.warning(
+                    "may not keep the bindings of its queue",
+                    action="bind",
+                    queue=each.name,
+                    reason=each.refused,
+                    next_action="let this user write to its queues and read the exchanges, or look at"
+                    " `lifecycle topology check` yourself",
+                )
+                self._refused.add(each.name)

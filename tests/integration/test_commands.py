@@ -13,6 +13,7 @@ import pytest
 
 from shared import topology
 from tests.conftest import MakeLoopPipeline, MakeRmm
+from tests.support import queues
 from tests.support.rmm import LISTS, Rmm
 from tests.support.shell import Result, Shell
 from tests.support.stage import Stage
@@ -306,6 +307,24 @@ async def test_a_parked_message_of_no_account_that_we_know_is_listed_and_found(s
         assert (await shell("parked", "show", parked_id, "--json")).code == 0
     done = await shell("parked", "discard", *listed, "--reason", "a test", "--yes", "--json")
     assert sorted(done.json["discarded"]) == sorted(listed)
+
+
+async def test_a_binding_that_is_missing_is_named_with_what_to_do(shell: Shell, stage: Stage) -> None:
+    told = Shell(shell.variables | {"LIFECYCLE_MANAGEMENT_URL": stage.management_url}, shell.folder)
+    assert (await told("topology", "check")).code == 0
+    async with queues.open_channel(stage.amqp_url) as channel:
+        await (await channel.get_queue("writer.pages")).unbind(topology.EVENTS, "asset.page_normalized")
+
+    found = await told("topology", "check", "--json")
+    assert found.code == 1
+    assert [(one["kind"], one["name"]) for one in found.json if not one["present"]] == [
+        ("binding", "lifecycle.events asset.page_normalized writer.pages")
+    ]
+    assert "1 missing; declare them with: lifecycle topology declare" in found.err
+    untold = await shell("topology", "check")
+    assert (untold.code, "bindings were not looked at: set LIFECYCLE_MANAGEMENT_URL" in untold.err) == (0, True)
+    assert (await shell("topology", "declare")).code == 0
+    assert (await told("topology", "check")).code == 0
 
 
 async def test_status_tells_what_needs_a_person(shell: Shell, stage: Stage, added: dict[str, Any]) -> None:

@@ -8,19 +8,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
 
 import asyncpg
+import httpx
 import pytest
+import structlog
 from aio_pika.abc import AbstractIncomingMessage
 
+from lifecycle.stack.management import missing_bindings
+from lifecycle.stack.servers import login_of
 from services.writer.app import WriterSettings, create_app
-from shared import topology
+from shared import runtime, topology
+from shared.bus import Bus
 from shared.declaration import declare
 from shared.errors import StoreUnavailable
-from shared.observability.health import BrokerLook, Health
+from shared.observability.health import BROKER_LOOK_SECONDS, BrokerLook, Health
 from shared.postgres import connection, open_pool
 from tests.support import queues
+from tests.support.servers import TestServers
 from tests.support.waiting import PATIENCE_SECONDS, until
 
 WRITER = topology.WRITER_PAGES.name
@@ -48,6 +55,20 @@ async def writing(amqp_url: str, database_url: str) -> AsyncIterator[Health]:
     async with service.running():
         await turns(service.health, 200)
         yield service.health
+
+
+@asynccontextmanager
+async def user_with(rights: dict[str, str], servers: TestServers, amqp_url: str) -> AsyncIterator[str]:
+    """The broker's address for a user of its own with these rights."""
+    user, password = f"lesser-{uuid4().hex}", uuid4().hex
+    broker, management = urlsplit(amqp_url), urlsplit(servers.broker.management_url or "")
+    login, host = login_of(management.geturl()), management.netloc.rpartition("@")[2]
+    vhost = quote(broker.path.removeprefix("/"), safe="%")
+    async with httpx.AsyncClient(base_url=f"http://{host}", auth=login, trust_env=False) as client:
+        (await client.put(f"/api/users/{user}", json={"password": password, "tags": ""})).raise_for_status()
+        (await client.put(f"/api/permissions/{vhost}/{user}", json=rights)).raise_for_status()
+        yield broker._replace(netloc=f"{user}:{password}@{broker.netloc.rpartition('@')[2]}").geturl()
+        (await client.delete(f"/api/users/{user}")).raise_for_status()
 
 
 @asynccontextmanager
@@ -82,6 +103,86 @@ async def test_a_queue_that_is_gone_is_named_with_what_to_do_until_it_is_back(am
         }
         await declare(amqp_url, settle=False)
         await turns(health, 200)
+
+
+async def test_a_binding_that_is_gone_is_made_again_by_the_service_itself_and_no_later_event_is_lost(
+    servers: TestServers, amqp_url: str, database_url: str, bus: Bus
+) -> None:
+    """Nobody asks for health here, and no publisher hears of it: the journal takes every event."""
+    async with writing(amqp_url, database_url), queues.open_channel(amqp_url) as channel:
+        dead = await channel.get_queue(topology.DEAD_QUEUE)
+        written = await channel.get_queue(WRITER)
+        (bindings,) = (queue.bindings for queue in topology.queues() if queue.name == WRITER)
+        for exchange, key in bindings:
+            await written.unbind(exchange, key)
+
+        async def arrives() -> bool:
+            await bus.publish_body("asset.page_normalized", b"{}", "story")
+            # What is no page ends dead at once, and so tells that it got to the writer.
+            return await dead.get(fail=False, no_ack=True) is not None
+
+        await until("an event reaches the writer", arrives, within=4 * BROKER_LOOK_SECONDS)
+        assert servers.broker.management_url is not None
+        assert await missing_bindings(servers.broker.management_url, amqp_url) == []
+
+
+def test_every_queue_has_one_service_that_keeps_its_bindings() -> None:
+    kept = [queue.name for service in (*topology.SERVICES, topology.SCHEDULER) for queue in topology.kept_by(service)]
+    assert sorted(kept) == sorted(queue.name for queue in topology.queues())
+
+
+async def test_a_delay_queue_that_is_gone_is_named_with_what_to_do(amqp_url: str, database_url: str) -> None:
+    async with writing(amqp_url, database_url) as health:
+        await queues.delete(amqp_url, "writer.retry.30s")
+        checks = await turns(health, 503)
+        assert checks["broker"].startswith("writer.retry.30s can't be bound (NOT_FOUND - no queue ")
+        assert checks["broker"].endswith(": run `lifecycle topology declare`")
+        await declare(amqp_url, settle=False)
+        await turns(health, 200)
+
+
+@pytest.mark.parametrize("may_bind", [False, True], ids=["may-not-bind", "may-bind"])
+async def test_a_user_without_the_right_to_bind_is_told_once_and_ready(
+    servers: TestServers, amqp_url: str, *, may_bind: bool
+) -> None:
+    rights = {"configure": "^$", "write": r"^lifecycle\.(events|retry)$", "read": r"^writer\."}
+    if may_bind:
+        rights |= {"write": r"^(writer\..*|lifecycle\.(events|retry))$", "read": r"^(writer\..*|lifecycle\.\w+)$"}
+    kept = topology.kept_by("writer")
+    async with user_with(rights, servers, amqp_url) as lesser, queues.open_channel(amqp_url) as channel:
+        queue = await channel.get_queue(WRITER)
+        await queue.consume(asyncio.Queue[AbstractIncomingMessage]().put)
+        look = BrokerLook(lesser, (WRITER,), kept=kept)
+
+        async def well() -> bool:
+            return await look() is None
+
+        with structlog.testing.capture_logs() as said:
+            await until("the look is good", well)
+            await look._look()
+        refused = [one["queue"] for one in said if one["action"] == "bind"]
+        assert sorted(refused) == ([] if may_bind else sorted(queue.name for queue in kept))
+
+
+async def test_a_replica_that_lost_its_subscription_is_not_ready_although_another_one_consumes(
+    amqp_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumers: list[Any] = []
+    make = runtime._consumer
+
+    def remember(*wired: Any) -> Any:
+        consumers.append(make(*wired))
+        return consumers[-1]
+
+    monkeypatch.setattr(runtime, "_consumer", remember)
+    async with writing(amqp_url, database_url) as loser, writing(amqp_url, database_url) as other:
+        subscriber = consumers[0].subscribers[0]
+        channel = await subscriber._queue_obj.channel.get_underlay_channel()
+        await channel.basic_cancel(subscriber._consumer_tag)
+
+        checks = await turns(loser, 503)
+        assert checks["broker"] == f"this process does not consume {WRITER} any more: restart it"
+        assert (await ready(other))[0] == 200
 
 
 async def test_a_database_that_is_away_is_said_until_it_is_back(amqp_url: str, database_url: str) -> None:

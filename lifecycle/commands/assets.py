@@ -1,4 +1,4 @@
-"""`assets list|show|export`; the commands of its dates stand in `lifecycle.commands.asset_dates`."""
+"""`assets list|show|export`; its dates and its identity have commands in `asset_dates` and `asset_identity`."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 
 from lifecycle.command import AccountOption, add
-from lifecycle.commands import asset_dates
+from lifecycle.commands import asset_dates, asset_identity
 from lifecycle.exits import WrongUsage
 from lifecycle.output import Output
 
@@ -61,6 +61,7 @@ def register(app: typer.Typer) -> None:
     add(group, "list")(list_assets)
     add(group, "show")(show)
     asset_dates.register(group)
+    asset_identity.register(group)
     add(group, "export")(export)
     app.add_typer(group, name="assets")
 

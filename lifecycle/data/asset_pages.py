@@ -10,6 +10,7 @@ from lifecycle.data.pages import facts
 from lifecycle.output import Output
 
 COLUMNS: Final = ("name", "type", "make and model", "serial", "company", "purchased", "warranty ends", "state", "id")
+CLAIMS: Final = {"serial": "the serial number", "mac": "the MAC addresses"}
 _GIB: Final = 1024**3
 
 
@@ -57,6 +58,7 @@ def show_asset(out: Output, asset: Document) -> None:
             ("warranty", f"{asset['warranty_status']}, on {day}"),
         ],
     )
+    _show_ambiguities(out, asset)
     _show_dates(out, asset)
     if not asset["devices"]:
         return
@@ -98,6 +100,20 @@ def _date(asset: Document, field: str) -> str:
         return "no source gives this date"
     origin = _source(asset, asset[f"{field}_origin"] or "unknown origin")
     return f"{words.day_in_words(value, words.today())}, {origin}: {asset['dates'][field]['why']}"
+
+
+def _show_ambiguities(out: Output, asset: Document) -> None:
+    """Which other asset may be the same hardware, by which rule, and how that is settled."""
+    for one in asset["ambiguities"]:
+        if one["asset_id"] == asset["asset_id"]:
+            side, name, devices = one["other_asset_id"], one["other_asset"], one["other_devices"]
+        else:
+            side, name, devices = one["asset_id"], one["asset"], [one]
+        seen = ", ".join(f"device {each['device_id']} in {each['integration']}" for each in devices)
+        out.text(f"\nambiguity: {CLAIMS[one['rule']]} of {name or 'an asset'} too ({side}; {seen or 'no device'})")
+        out.message(
+            f"if it is one machine: lifecycle assets settle-ambiguity {one['ambiguity_id']} --same; if not: --different"
+        )
 
 
 def _show_dates(out: Output, asset: Document) -> None:

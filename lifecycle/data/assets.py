@@ -113,7 +113,11 @@ async def read_asset(session: Session, asset_id: UUID) -> Document:
     devices = [
         {**link, "vendor": by_link.get((link["integration_id"], link["device_id"]))} for link in document["devices"]
     ]
-    return {**document, "devices": devices, "dates": await _dates(session, asset_id)}
+    questions = await session.connection.fetch(
+        sql(PACKAGE, "ambiguities"), session.account_id, asset_id, None, None, None
+    )
+    ambiguities = [dict(row) for row in questions]
+    return {**document, "devices": devices, "ambiguities": ambiguities, "dates": await _dates(session, asset_id)}
 
 
 async def _dates(session: Session, asset_id: UUID) -> Document:

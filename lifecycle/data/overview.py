@@ -36,6 +36,7 @@ async def read_overview(
             "age_seconds": float(row["outbox_age_seconds"]) if row["outbox_age_seconds"] is not None else None,
         },
         "parked": row["parked"],
+        "ambiguities": row["ambiguities"],
         "integrations": integrations,
         "runs": [run for run in runs if run["status"] in OPEN],
     }
@@ -58,6 +59,9 @@ def attention(document: Document) -> list[str]:
     ]
     if document["parked"]:
         found.append(f"{document['parked']:,} messages are parked; see: lifecycle parked list --groups")
+    if document["ambiguities"]:
+        count = f"{document['ambiguities']:,}"
+        found.append(f"{count} devices may be the hardware of another asset; see: lifecycle assets ambiguities")
     found += [attention_sentence(one) for one in document["integrations"] if needs_attention(one)]
     return found
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.integration import world as hardware
 from tests.support.books import Books
 from tests.support.desk import Desk
 from tests.support.rmm import LISTS
+from tests.support.shell import Shell
 from tests.support.stage import Stage
 from tests.support.waiting import until
 
@@ -84,12 +86,12 @@ async def test_nothing_matches_across_accounts(stage: Stage, simulator: MakeRmm,
 
 
 async def test_cloned_serials_are_kept_apart_and_shown_to_a_person(
-    stage: Stage, simulator: MakeRmm, in_process: MakeLoopPipeline
+    stage: Stage, simulator: MakeRmm, in_process: MakeLoopPipeline, tmp_path: Path
 ) -> None:
     # A seed whose fleet has disk images put on two machines.
     rmm = await simulator(devices=3000, companies=8, seed=11)
     flow = await in_process(stage, rmm)
-    desk, books = Desk(stage), Books(stage)
+    desk, books, shell = Desk(stage), Books(stage), Shell.at(stage, tmp_path)
     devices = await rmm.devices()
     by_number: dict[tuple[str, str], list[str]] = {}
     for key, device in devices.items():
@@ -102,16 +104,20 @@ async def test_cloned_serials_are_kept_apart_and_shown_to_a_person(
     run = await desk.ended(added.run_id)
 
     assert (run["status"], run["created"]) == ("succeeded", len(devices))
-    asked = await desk.rows(
-        """select q.device_id, o.device_id as other from identity_ambiguities q
-           join devices o on o.asset_id = q.other_asset_id where q.kind = 'serial' and q.status = 'open'"""
-    )
-    assert clones <= {key for row in asked for key in (row["device_id"], row["other"])}
+    asked = (await shell("assets", "ambiguities", "--json")).json
+    by_serial = [one for one in asked if one["rule"] == "serial"]
+    shown = {key for one in by_serial for key in (one["device_id"], *(o["device_id"] for o in one["other_devices"]))}
+    assert clones <= shown
+    one = by_serial[0]
+    page = await shell("assets", "show", one["asset_id"])
+    assert f"lifecycle assets settle-ambiguity {one['ambiguity_id']} --same" in page.err
+    assert (await shell("status", "--json")).json["ambiguities"] == len(asked)
     assert await desk.value("select count(distinct asset_id) from devices") == len(devices)
-    # Asked once: the next sync has no new question.
-    before = await desk.value("select count(*) from identity_ambiguities")
+    assert (await shell("assets", "settle-ambiguity", one["ambiguity_id"], "--different")).code == 0
+    # Asked once: the next sync has no new question, and none that was settled.
     await desk.synced(added.id)
-    assert await desk.value("select count(*) from identity_ambiguities") == before
+    left = (await shell("assets", "ambiguities", "--json")).json
+    assert left == [each for each in asked if each != one]
     await books.quiet()
     await flow.stop()
     await books.check(rmm, added.id)

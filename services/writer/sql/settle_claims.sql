@@ -1,12 +1,13 @@
 -- Claims that have come free: of assets that were just written (two devices that swapped their serials each found the
 -- other's claim taken), and of those that waited for the claim of one of these. One asset takes a claim; its question
 -- is answered, as is that of a device which has another serial now, and the others of that serial ask about the taker.
+-- Who was kept apart by a person waits for the claim as well, and the answer stays.
 -- $1 account, $2 assets that were just written
 with asked as (
     select id from unnest($2::uuid[]) as w (id)
     union
     select q.asset_id from identity_ambiguities q
-    where q.account_id = $1 and q.kind = 'serial' and q.status = 'open' and q.other_asset_id = any($2::uuid[])
+    where q.account_id = $1 and q.kind = 'serial' and q.other_asset_id = any($2::uuid[])
 ),
 looked as (
     select a.id, a.serial_key, a.serial_claim, a.mac_key, a.mac_claim

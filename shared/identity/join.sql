@@ -1,0 +1,50 @@
+-- Two assets are one: what stands on the first ($1) goes to the second ($2), and the first is no more. Both are locked,
+-- and nobody decided anything about the first that would be lost.
+with moved as (
+    -- A zero hash makes the next sync write what it shows: facts of which the newest counts, and claims that came free.
+    update devices
+    set asset_id = $2, matched_by = 'person', content_hash = '00000000-0000-0000-0000-000000000000'
+    where asset_id = $1
+),
+said as (
+    -- Of two devices of one integration the newest that says a date counts, but not against a person's choice.
+    insert into date_observations as o (asset_id, field, source, account_id, value, observed_at, observed_seq, edit_id,
+        chosen_at)
+    select $2, field, source, account_id, value, observed_at, observed_seq, edit_id, chosen_at
+    from date_observations where asset_id = $1 and value is not null and source <> 'manual'
+    on conflict (asset_id, field, source) do update
+    set value = excluded.value, observed_at = excluded.observed_at, observed_seq = excluded.observed_seq,
+        edit_id = excluded.edit_id, chosen_at = excluded.chosen_at
+    where o.chosen_at is null and (o.value is null or o.observed_seq < excluded.observed_seq)
+),
+unsaid as (
+    delete from date_observations where asset_id = $1
+),
+pushed as (
+    update date_pushes set asset_id = $2 where asset_id = $1
+),
+settled as (
+    update date_conflicts set asset_id = $2 where asset_id = $1
+),
+asked as (
+    update identity_ambiguities
+    set asset_id = case asset_id when $1 then $2 else asset_id end,
+        other_asset_id = case other_asset_id when $1 then $2 else other_asset_id end,
+        status = case when $1 in (asset_id, other_asset_id) and $2 in (asset_id, other_asset_id) then 'settled'
+            else status end
+    where asset_id = $1 or other_asset_id = $1
+),
+gone as (
+    delete from assets where id = $1 returning first_seen_at
+)
+update assets a
+set first_seen_at = least(a.first_seen_at, g.first_seen_at),
+    state = coalesce(d.state, a.state),
+    version = a.version + 1,
+    changed_at = now()
+from gone g
+left join lateral (
+    select state from devices where asset_id in ($1, $2)
+    order by array_position(array['active', 'missing', 'archived'], state) limit 1
+) d on true
+where a.id = $2

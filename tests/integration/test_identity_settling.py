@@ -14,8 +14,11 @@ from shared.postgres import again_on_conflict, transaction
 from tests.integration.world import Tenant, World, device
 from tests.support.shell import Result, Shell
 from tests.support.stage import Stage
+from tests.support.waiting import until
 
 SERIAL = "SN1|MAKER"
+WRITERS_LOCK = "select pg_advisory_xact_lock_shared(hashtextextended('integration:' || $1, 0))"
+WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'advisory'"
 OPEN = "select count(*) from identity_ambiguities where status = 'open'"
 
 
@@ -227,6 +230,26 @@ async def test_a_manual_date_that_the_other_asset_has_too_stands_in_nobodys_way(
     await say(world, stays, "manual", "2024-01-01")
     assert (await settle(shell, "--same", "--yes")).code == 0
     assert (await shell("assets", "show", stays, "--json")).json["purchase_date"] == "2024-01-01"
+
+
+async def test_an_answer_waits_for_the_chunk_that_is_being_written(world: World, tenant: Tenant, stage: Stage) -> None:
+    """Its writer has asked which asset a device is: what it writes then would go to one that is no more."""
+    question_id = await world.value("select id from identity_ambiguities")
+
+    async def answer() -> None:
+        async with transaction(stage.pool) as conn:
+            await settle_same(conn, Author(world.account_id, "tess", "test"), question_id)
+
+    async def waits() -> bool:
+        return bool(await world.value(WAITING))
+
+    async with transaction(stage.pool) as writing:
+        await writing.execute(WRITERS_LOCK, str(tenant.id))
+        answering = asyncio.create_task(answer())
+        await until("the answer waits for the writer", waits, within=30)
+        assert await world.count("assets") == 3
+    await answering
+    assert await world.count("assets") == 2
 
 
 async def test_syncs_that_go_on_meanwhile_neither_deadlock_nor_make_the_asset_anew(

@@ -66,7 +66,8 @@ async def import_dates(
 
     The file needs a column of serial numbers (Serial Number, Service Tag, Asset Tag) and one of dates or both
     (Purchase Date or Ship Date, Warranty Expiration Date or Warranty End Date). The same file again is no second
-    edit. Ends with 5 where some rows are refused.
+    edit. Ends with 5 where some rows are refused: `lifecycle assets edits --status refused --since 1h` lists each with
+    its line, its reason and what to do.
     """
     from lifecycle.data import importing  # noqa: PLC0415 - `--help` is quick
     from lifecycle.data.import_page import say_end, show_import  # noqa: PLC0415 - the same

@@ -81,7 +81,7 @@ def table_row(edit: Document) -> tuple[Any, ...]:
     """The row of the list."""
     return (
         words.ago(edit["received_at"]),
-        edit["asset"] or asked_for(edit),
+        asked_for(edit) if "line" in edit["asked"] else edit["asset"] or asked_for(edit),
         LABELS.get(edit["field"], edit["field"]),
         edit["value"] or edit["asked"].get("sent_value") or "cleared",
         edit["origin"],
@@ -92,7 +92,9 @@ def table_row(edit: Document) -> tuple[Any, ...]:
 
 
 def asked_for(edit: Document) -> str:
-    """The asset as the sender named it."""
+    """The asset as the sender named it; of a row of a file that is no edit, its line and its serial."""
+    if "line" in edit["asked"]:
+        return f"line {edit['asked']['line']}: {edit['asked']['serial_number'] or 'no serial'}"
     return " ".join(str(value) for name, value in edit["asked"].items() if name != "sent_value") or str(
         edit["asset_id"] or "unknown"
     )

@@ -59,4 +59,5 @@ def say_end(out: Output, document: Document) -> None:
     refused = f", {document['refused']:,} are refused" if document["refused"] else ""
     took = words.duration(document["seconds"])
     out.message(f"sent {document['sent']:,} edits of {document['rows']:,} rows in {took}{known}{refused}")
-    out.message("see what became of them with: lifecycle assets edits --since 1h")
+    hours = 1 + int(document["seconds"] // 3600)
+    out.message(f"see what became of each row with: lifecycle assets edits --since {hours}h")

@@ -1,7 +1,7 @@
 """From a file to entries, one for each date of each row. Pure but for the reading; the same memory for any length."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -57,16 +57,23 @@ def entries(row: Row, columns: dict[DateField, Column], order: Order | None) -> 
     """The dates of a row; an empty cell says nothing. A row that says nothing at all is one entry with its reason."""
     serial, key = row.serial[:_CLIP], normalise_serial(row.serial)
     if not key:
-        yield Entry(row.line, serial, "", None, None, None, "no_serial", "the row has no serial number", "add it")
+        yield from _nobodys(row, "no_serial", "the row has no serial number", "add it")
     elif len(key) > MAX_KEY_PART:
         reason = f"a serial number has at most {MAX_KEY_PART} characters"
-        yield Entry(row.line, serial, "", None, None, None, "long_serial", reason, "correct the row")
+        yield from _nobodys(row, "long_serial", reason, "correct the row")
     elif not any(row.dates.values()):
         yield Entry(row.line, serial, key, None, None, None, "no_date", "the row has no date", None)
     else:
         for field, cell in row.dates.items():
             if cell:
                 yield _entry(row.line, serial, key, field, cell, columns[field], order)
+
+
+def _nobodys(row: Row, code: str, reason: str, next_step: str) -> Iterator[Entry]:
+    said = {field: cell[:_CLIP].replace("\0", "") for field, cell in row.dates.items() if cell}
+    cells: Mapping[DateField | None, str | None] = said or {None: None}
+    for field, cell in cells.items():
+        yield Entry(row.line, row.serial[:_CLIP], "", field, cell, None, code, reason, next_step)
 
 
 def _entry(line: int, serial: str, key: str, field: DateField, cell: str, column: Column, order: Order | None) -> Entry:

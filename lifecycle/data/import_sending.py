@@ -5,12 +5,12 @@ Whoever is killed between leaves events that the scheduler publishes, some of th
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from shared import outbox
 from shared.events.envelope import Event
-from shared.outbox import Outbox
+from shared.outbox import Outbox, Pending
 from shared.postgres import Connection
 
 
@@ -24,11 +24,15 @@ class Sending:
 
     async def send(self, batch: Sequence[Event[Any]]) -> None:
         """Store a batch and begin to publish it; returns when the batch before it is published."""
+        await self.store(lambda conn: outbox.add_all(conn, batch))
+
+    async def store(self, work: Callable[[Connection], Awaitable[Sequence[Pending]]]) -> None:
+        """Like `send`, of what `work` puts into the outbox in the batch's transaction."""
         published = await self._arrived()
         async with self._connection.transaction():
             if published:
                 await outbox.delete_all(self._connection, published)
-            pending = await outbox.add_all(self._connection, batch)
+            pending = await work(self._connection)
         if self._events and pending:
             self._on_its_way = asyncio.create_task(self._events.publish_many(pending))
 

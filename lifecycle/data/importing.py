@@ -2,8 +2,9 @@
 
 Judging is done by the database, so a file of any length takes the same memory here. Sending is the way of every other
 edit: the outbox, then the broker; write-back has the last word. It keeps step with write-back, so that other edits do
-not wait behind it. An event's id is made of what it says and where it stands in the file, so the same file again, or
-the rest of one that was broken off, is no second edit.
+not wait behind it. What is no edit at all, such as a cell that is no date, is recorded as refused here. An event's id
+is made of what it says and where it stands in the file, so the same file again, or the rest of one that was broken off,
+is no second edit.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -24,6 +26,7 @@ from lifecycle.data.csv_tables import BadTable, Layout, find_layout, read_rows
 from lifecycle.data.date_styles import Order
 from lifecycle.data.import_pacing import Pace
 from lifecycle.data.import_reading import Survey, entries, survey
+from lifecycle.data.import_refusals import refusal_of
 from lifecycle.data.import_sending import Sending
 from lifecycle.data.naming import PACKAGE
 from lifecycle.data.publishing import SOURCE, SWEPT, author, connected
@@ -32,7 +35,7 @@ from lifecycle.output import Output
 from lifecycle.session import Session
 from shared import audit
 from shared.audit import Author
-from shared.date_ledger.edits import edit_id
+from shared.date_ledger.edits import edit_id, record_refused
 from shared.dates.sources import Origin, edit_source
 from shared.events.dates import AssetById, AssetBySerial, DateEdited
 from shared.events.envelope import Event, new_event, source_of
@@ -44,6 +47,8 @@ Document = dict[str, Any]
 EXAMPLES: Final = 3
 GOOD: Final = frozenset({"new", "unchanged", "repeated", "no_date"})
 """Outcomes that nobody has to mend."""
+LEFT_OUT: Final = frozenset({"repeated", "no_date"})
+"""Outcomes of rows that say nothing new: no edit, and nothing to record."""
 _BATCH: Final = 500
 _STALLED: Final = "nobody takes edits in: is write-back running? The rest is sent all the same, and waits in its queue"
 _BROKEN_OFF: Final = "broken off: run the same command again for the rest; what is recorded by then is left out"
@@ -56,6 +61,9 @@ _REPORT_COLUMNS: Final = (
 )
 _PAGE: Final = "select * from import_judged where entry_no > $1 order by entry_no limit $2"
 _PAGE_THAT_GOES: Final = "select * from import_judged where entry_no > $1 and goes order by entry_no limit $2"
+_PAGE_REFUSED: Final = """
+    select * from import_judged where entry_no > $1 and not goes and outcome <> all($3) order by entry_no limit $2
+"""
 
 
 @dataclass(frozen=True)
@@ -76,10 +84,18 @@ class Judged:
     layout: Layout
     survey: Survey
 
+    @property
+    def origin(self) -> str:
+        """In whose name the file speaks."""
+        return edit_source(self.order.origin, self.order.name or "")
+
     def event_id(self, account_id: UUID, row: asyncpg.Record) -> UUID:
-        """The same for the same date at the same place of the same file, said in the same name."""
-        source = edit_source(self.order.origin, self.order.name or "")
-        parts = (account_id, source, row["serial_key"], row["field"], row["value"], self.survey.digest, row["line"])
+        """The same for the same date at the same place of the same file, said in the same name.
+
+        Of what is refused here, for the same reason too: with another --date-style it can be an edit.
+        """
+        parts = [account_id, self.origin, row["serial_key"], row["field"], row["value"]]
+        parts += [self.survey.digest, row["line"], *([] if row["goes"] else [row["outcome"]])]
         return uuid5(_SPACE, "\n".join(map(str, parts)))
 
 
@@ -114,7 +130,7 @@ async def summary(session: Session, judged: Judged) -> Document:
     return {
         "file": str(order.path),
         "sha256": judged.survey.digest,
-        "origin": edit_source(order.origin, order.name or ""),
+        "origin": judged.origin,
         "encoding": layout.encoding,
         "separator": layout.separator,
         "columns": {"serial": layout.serial_name, **layout.date_names},
@@ -129,14 +145,16 @@ async def summary(session: Session, judged: Judged) -> Document:
 
 
 async def send(session: Session, out: Output, judged: Judged) -> Document:
-    """Sends every date that can be read as an edit, but those that the ledger has already."""
+    """Sends every date that can be read as an edit and records the others as refused, but what the ledger has."""
     started = time.monotonic()
     who, now = author(session), datetime.now(UTC)
     total = await session.connection.fetchval("select count(*) from import_judged where goes")
-    sent = done = 0
+    sent = done = refused = 0
     async with AsyncExitStack() as stack:
         events = await _opened(session, out, stack)
         line, pace = Sending(session.connection, events), Pace(session.connection, lambda: out.message(_STALLED))
+        with _telling_how_to_go_on(out):
+            refused = await _refuse(session, out, judged, line, now)
         with counting(out, "sending", total) as count, _telling_how_to_go_on(out):
             async for rows in _pages(session, _PAGE_THAT_GOES):
                 fresh = await _unknown(session, judged, rows)
@@ -150,11 +168,11 @@ async def send(session: Session, out: Output, judged: Judged) -> Document:
                     await line.settle()
                     await pace.room()
             await line.settle()
-    known = total - sent
+    counts = {"sent": sent, "known_already": total - sent, "recorded_as_refused": refused}
     async with session.connection.transaction():
-        after = {"file": judged.order.path.name, "sha256": judged.survey.digest, "sent": sent, "known": known}
+        after = {"file": judged.order.path.name, "sha256": judged.survey.digest, **counts}
         await audit.record(session.connection, who, "dates.imported", "file", judged.survey.digest, after=after)
-    return {"sent": sent, "known_already": known, "seconds": round(time.monotonic() - started, 2)}
+    return {**counts, "seconds": round(time.monotonic() - started, 2)}
 
 
 async def write_report(session: Session, judged: Judged, path: Path) -> None:
@@ -165,7 +183,8 @@ async def write_report(session: Session, judged: Judged, path: Path) -> None:
             writer.writeheader()
             async for rows in _pages(session, _PAGE):
                 for row in rows:
-                    event_id = judged.event_id(session.account_id, row) if row["goes"] else None
+                    kept = row["outcome"] not in LEFT_OUT
+                    event_id = judged.event_id(session.account_id, row) if kept else None
                     writer.writerow({**row, "event_id": event_id})
     except OSError as error:
         raise WrongUsage(f"{path} cannot be written ({error.strerror})", "name another file with --report") from None
@@ -186,11 +205,30 @@ def _found(layout: Layout) -> str:
     return f"{layout.encoding} text, separated by {separator}: serials in {layout.serial_name!r}, {names}"
 
 
-async def _pages(session: Session, query: str) -> AsyncGenerator[list[asyncpg.Record]]:
+async def _pages(session: Session, query: str, *more: Any) -> AsyncGenerator[list[asyncpg.Record]]:
     last = 0
-    while rows := await session.connection.fetch(query, last, _BATCH):
+    while rows := await session.connection.fetch(query, last, _BATCH, *more):
         yield rows
         last = rows[-1]["entry_no"]
+
+
+async def _refuse(session: Session, out: Output, judged: Judged, line: Sending, now: datetime) -> int:
+    """Record what cannot be sent as an edit, with its reason, and tell it; gives back how many are new."""
+    who, conn = author(session), session.connection
+    total = await conn.fetchval(
+        "select count(*) from import_judged where not goes and outcome <> all($1)", list(LEFT_OUT)
+    )
+    done = new = 0
+    with counting(out, "recording what is refused", total) as count:
+        async for rows in _pages(session, _PAGE_REFUSED, list(LEFT_OUT)):
+            fresh = await _unknown(session, judged, rows)
+            refused = [
+                refusal_of(row, judged.event_id(who.account_id, row), who, judged.origin, now) for row in fresh.values()
+            ]
+            await line.store(partial(record_refused, some=refused, source=SOURCE))
+            done, new = done + len(rows), new + len(fresh)
+            count(done)
+    return new
 
 
 def _event(who: Author, judged: Judged, row: asyncpg.Record, now: datetime) -> Event[DateEdited]:

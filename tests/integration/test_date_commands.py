@@ -22,6 +22,7 @@ from shared.dates.calendar import FIELDS, PURCHASE
 from shared.postgres import connection, transaction
 from tests.conftest import MakeLoopPipeline, MakeRmm
 from tests.support.desk import Desk
+from tests.support.queues import journal
 from tests.support.rmm import Rmm
 from tests.support.shell import Result, Shell
 from tests.support.stage import Stage
@@ -277,14 +278,70 @@ async def test_an_import_sends_each_date_once_however_often_it_is_run(fleet: Fle
     words = ("dates", "import", path, "--origin", "manual", "--apply", "--json")
     first, second = await asyncio.gather(fleet.shell(*words), fleet.shell(*words))
     assert (first.code, second.code) == (5, 5)
-    assert await fleet.ends(6) == {"written": 2, "recorded": 3, "refused": 1}
+    assert await fleet.ends(7) == {"written": 2, "recorded": 3, "refused": 2}
     third = await fleet.shell(*words)
     assert (third.json["sent"], third.json["known_already"], third.json["refused"]) == (0, 6, 2)
+    assert third.json["recorded_as_refused"] == 0
     assert (await fleet.shown(2))["value"] == "2024-04-03"
     assert (await fleet.shown(1, EXPIRES))["value"] == "2026-02-01"
     (refused,) = await fleet.edits("nobody")
     assert (refused["status"], refused["reason_code"]) == ("refused", "unknown_asset")
     assert await Desk(fleet.stage).value("select count(*) from outbox") == 0
+
+
+async def test_a_row_that_cannot_be_an_edit_is_looked_up_and_told_like_any_other_refused_one(fleet: Fleet) -> None:
+    desk = Desk(fleet.stage)
+    path = fleet.table(
+        ("SERIAL1", "2024-03-01", ""),
+        ("serial-2", "soon", ""),
+        ("", "2024-03-01", "05/05/2027"),
+        ("", "", ""),
+        ("X" * 300, "2024-03-01", ""),
+        ("SERIAL3", "2024-03-01", ""),
+        ("SERIAL3", "2024-03-02", ""),
+        ("SERIAL4", "03/04/2024", ""),
+        ("SERIAL5", "", "03/04/2027"),
+    )
+    first = await fleet.load(path, "--apply")
+    assert (first.code, first.json["sent"], first.json["recorded_as_refused"]) == (5, 1, 8)
+    assert "lifecycle assets edits --since 1h" in first.err
+    await fleet.ends(9)
+    found = await fleet.edits("--since", "1h", "--status", "refused")
+    assert {
+        (one["asked"]["line"], one["asked"]["serial_number"], one["field"], one["reason_code"]) for one in found
+    } == {
+        (3, "serial-2", PURCHASED, "not_a_date"),
+        (4, "", PURCHASED, "no_serial"),
+        (4, "", EXPIRES, "no_serial"),
+        (6, "X" * 200, PURCHASED, "long_serial"),
+        (7, "SERIAL3", PURCHASED, "contradicted_in_file"),
+        (8, "SERIAL3", PURCHASED, "contradicted_in_file"),
+        (9, "SERIAL4", PURCHASED, "mixed_date_styles"),
+        (10, "SERIAL5", EXPIRES, "ambiguous_date"),
+    }
+    assert all(one["reason"] and one["next_action"] and one["origin"] == "lookup:dell" for one in found)
+    assert {one["value"] for one in found} == {None, "2024-03-01", "2024-03-02"}
+    (named,) = await fleet.edits("serial4", "--status", "refused")
+    assert named["asked"]["sent_value"] == "03/04/2024"
+    assert named["asset_id"] == str(fleet.assets[4])
+    shown = await fleet.shell("assets", "edits", "--since", "1h", "--status", "refused")
+    assert "line 3: serial-2" in shown.out
+    assert "line 4: no serial" in shown.out
+    assert "write it as YYYY-MM-DD" in shown.err
+    told = [json.loads(said.body)["data"] for said in await journal(fleet.stage.amqp_url, "date.write_back_failed")]
+    assert {one["edit_event_id"] for one in told} == {one["event_id"] for one in found}
+
+    again = await fleet.load(path, "--apply")
+    assert (again.json["sent"], again.json["recorded_as_refused"], again.json["refused"]) == (0, 0, 8)
+    # Said in the order that was meant, the same cells are edits.
+    report = fleet.shell.folder / "report.csv"
+    mended = await fleet.load(path, "--apply", "--date-style", "dmy", "--report", report)
+    assert (mended.json["sent"], mended.json["recorded_as_refused"]) == (2, 0)
+    assert (await fleet.ends(11))["refused"] == 8
+    ids = {row["event_id"] for row in csv.DictReader(report.read_text().splitlines()) if row["outcome"] == "no_serial"}
+    assert ids <= {one["event_id"] for one in found}
+    assert ids
+    assert await desk.value("select count(*) from outbox") == 0
 
 
 async def test_the_dates_of_a_row_replace_a_pair_that_contradicts_each_of_them_alone(fleet: Fleet) -> None:

@@ -9,7 +9,7 @@ left join assets a on a.id = e.asset_id and a.account_id = e.account_id
 where e.account_id = $1
     and ($2::uuid is null or e.asset_id = $2)
     and ($3::text is null
-        or exists (select from jsonb_each_text(e.asked) as said where lower(said.value) = lower($3)))
+        or exists (select from jsonb_each_text(e.asked - 'line') as said where lower(said.value) = lower($3)))
     and ($4::text is null or e.status = $4)
     and ($5::timestamptz is null or e.received_at >= $5)
     and ($6::text is null or lower(e.actor) = lower($6))

@@ -80,6 +80,8 @@ def test_short_and_blank_rows_and_spreadsheet_serials(tmp_path: Path) -> None:
 def test_each_row_has_its_own_reason(tmp_path: Path) -> None:
     rows = [
         ("", "m", "2024-01-01", ""),
+        ("", "m", "2024-01-01", "2027-01-01"),
+        ("", "m", "", ""),
         ("S1", "m", "", ""),
         ("S2", "m", "1970-01-01", "soon"),
         ("S3", "m", "2024-01-02", ""),
@@ -87,9 +89,16 @@ def test_each_row_has_its_own_reason(tmp_path: Path) -> None:
     path = table(tmp_path, HEADER, *rows)
     layout = find_layout(path)
     found = survey(path, layout)
-    assert found.rows == 4
+    assert found.rows == 6
     made = [one for row in read_rows(path, layout) for one in entries(row, found.columns, None)]
-    assert [one.code for one in made] == ["no_serial", "no_date", "sentinel_date", "not_a_date", None]
+    nobodys, others = made[:4], made[4:]
+    assert [(one.code, one.line, one.sent) for one in nobodys] == [
+        ("no_serial", 2, "2024-01-01"),
+        ("no_serial", 3, "2024-01-01"),
+        ("no_serial", 3, "2027-01-01"),
+        ("no_serial", 4, None),
+    ]
+    assert [one.code for one in others] == ["no_date", "sentinel_date", "not_a_date", None]
     assert all(one.reason for one in made if one.code)
 
 

@@ -168,17 +168,27 @@ def _say_what_follows(out: Output, integration: FoundIntegration, wish: Wish, st
         out.message("on; the dates above are being written, see them with: lifecycle assets edits")
     else:
         out.message("on; dates that are edited from now on are written, those that stand already are not")
-    out.message(f"the first write shows whether the key may; see: lifecycle integrations show {integration.shell_name}")
 
 
 def _say_preflight(out: Output, integration: FoundIntegration, wish: Wish, preflight: Document | None) -> None:
     """What the last preflight found against these dates, or that there is none."""
     again = f"lifecycle integrations preflight {integration.shell_name}"
+    show = f"lifecycle integrations show {integration.shell_name}"
     if preflight is None:
+        out.message(f"the first write shows whether the key may; see: {show}")
         hours = FRESH_FOR // timedelta(hours=1)
-        out.message(f"whether the key can read these dates was not looked at in the last {hours} hours; run: {again}")
+        out.message(
+            f"whether the key can read and write them was not looked at in the last {hours} hours; run: {again}"
+        )
         return
-    for check in preflight["checks"]:
-        if check["field"] in wish.fields and not check["ok"]:
+    checks = [check for check in preflight["checks"] if check["field"] in wish.fields]
+    # A preflight of an older version did not look.
+    rights = {check.get("may_write") for check in checks}
+    if rights == {True}:
+        out.message(f"the key may write; whether the RMM keeps it shows at the first write, see: {show}")
+    elif False not in rights:
+        out.message(f"the first write shows whether the key may; see: {show}")
+    for check in checks:
+        if not check["ok"]:
             warn(out, f"{FIELD_WORDS[check['field']]}, {words.ago(preflight['finished_at'])}: {check['detail']}")
             out.message(f"{check['next_action']}; then: {again}")

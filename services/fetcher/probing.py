@@ -10,6 +10,7 @@ from services.fetcher.findings import (
     Adapter,
     DatePlace,
     Finding,
+    WriteRight,
     created,
     in_custom_field,
     not_created,
@@ -19,13 +20,22 @@ from services.fetcher.findings import (
 )
 from shared import outbox
 from shared.dates.calendar import FIELDS, DateField
-from shared.errors import Paused, PipelineError, RmmRefused, ScopeMissing, UnknownIntegration, WriteForbidden
+from shared.errors import (
+    CredentialsRejected,
+    Paused,
+    PipelineError,
+    RmmRefused,
+    ScopeMissing,
+    UnknownIntegration,
+    WriteForbidden,
+)
 from shared.integrations.status import resume
 from shared.postgres import Connection, Pool, transaction
 from shared.rmm.client import RmmClient
 from shared.rmm.companies import Company
 from shared.rmm.custom_fields import FieldDefinition
 from shared.rmm.quirks import Quirks
+from shared.rmm.scopes import ScopeSet
 from shared.rmm_access.date_fields import FieldIds
 from shared.rmm_access.opening import Line, RmmAccess
 
@@ -93,7 +103,7 @@ class RmmProbes:
         async with transaction(self._pool) as conn:
             if order.probe_id:
                 await conn.execute(_FINISH, order.probe_id, json.dumps(result_of(findings)))
-            if any(finding.ok and finding.field for finding in findings):
+            if any(finding.may_read for finding in findings):
                 await conn.execute(_READABLE, order.integration_id)
             pending = await self._settle(conn, order.integration_id, error)
         await self._events.publish(*pending)
@@ -138,20 +148,33 @@ class RmmProbes:
     async def _dates(self, line: Line, *, create: bool) -> list[Finding]:
         """Of each date how it is read and written; creates what is missing where that is asked for."""
         places = self._ways.places(line.client.quirks)
+        right = await _write_right(line.client)
         if all(place.adapter == "patch" for place in places):
-            return [*([created([])] if create else []), *map(patched, places)]
+            return [*([created([])] if create else []), *(patched(place, right) for place in places)]
         try:
             definitions = await line.client.custom_field_definitions()
         except (ScopeMissing, RmmRefused) as error:
             failed = [not_created(place.name, error) for place in places] if create else []
-            return [*failed, *(unreadable(place, error) for place in places)]
+            return [*failed, *(unreadable(place, right, error) for place in places)]
         findings: list[Finding] = []
         if create:
             missing = [place.name for place in places if place.definition(definitions) is None]
             made, findings = await _create(line.client, missing)
             definitions = [*definitions, *made]
         await self._ways.ids.keep(line.integration.id, definitions)
-        return [*findings, *(in_custom_field(place, definitions) for place in places)]
+        return [*findings, *(in_custom_field(place, right, definitions) for place in places)]
+
+
+async def _write_right(client: RmmClient) -> WriteRight:
+    """Sign in for writing as write-back does, with the token that all share; nothing is written."""
+    try:
+        await client.sign_in(ScopeSet.WRITE)
+    except (ScopeMissing, CredentialsRejected) as error:
+        # The key has just read, so what is rejected is the wish to write: no reason to pause the integration.
+        return WriteRight(refused=error)
+    except PipelineError as error:
+        return WriteRight(unknown=error)
+    return WriteRight()
 
 
 async def _create(client: RmmClient, names: Sequence[str]) -> tuple[list[FieldDefinition], list[Finding]]:

@@ -14,6 +14,7 @@ from shared.rmm.pages import DevicePage
 from shared.rmm.quirks import Quirks
 from shared.rmm.rate_limits import RateBucket
 from shared.rmm.rates import Budget, Priority
+from shared.rmm.scopes import ScopeSet
 from shared.rmm.session import Session
 from shared.rmm.token import Tokens
 
@@ -51,6 +52,13 @@ class RmmClient:
     def quirks(self) -> Quirks:
         """What was learnt about this tenant."""
         return self._session.quirks
+
+    async def sign_in(self, scope_set: ScopeSet) -> None:
+        """See that the key signs in for a set of scopes; takes no request where a token of the set is stored.
+
+        Raises what `Tokens.get` raises, ScopeMissing first of all.
+        """
+        await self._session.tokens.get(scope_set, not_this=None)
 
     async def companies(self) -> list[Company]:
         """List all companies, the inactive ones too. Follows next links where there are any; one request as a rule."""

@@ -175,6 +175,43 @@ async def test_a_preflight_tells_of_each_date_and_a_key_without_custom_fields_st
     assert await tenant.desk.value("select status from integrations") == "active"
 
 
+async def test_a_preflight_tells_before_the_first_write_that_the_key_may_not(
+    tenant: Tenant, in_process: MakeLoopPipeline
+) -> None:
+    lacking = WRITE_SCOPES[1]
+    await tenant.rmm.control("POST", "keys/first/scopes", {"scopes": [one for one in ALL_SCOPES if one != lacking]})
+    await in_process(
+        tenant.stage, tenant.rmm, "fetcher", purchase_field="Purchase Date", warranty_field="Warranty Expiration Date"
+    )
+    ours = ("integrations", "preflight", "Acme", "--json")
+    refused = await tenant.shell(*ours)
+    checks = {one["field"]: one for one in refused.json["checks"] if one["field"]}
+    # A key for reading alone is a good key: only its dates say that they are not writable.
+    assert (refused.code, refused.json["ok"]) == (0, True)
+    assert [(one["ok"], one["may_write"]) for one in checks.values()] == [(False, False)] * 2
+    assert all(f"not writable: the key lacks {lacking}" in one["detail"] for one in checks.values())
+    assert all("missing scopes ticked" in one["next_action"] for one in checks.values())
+    turned_on = await tenant.two_way("--on")
+    assert f"not writable: the key lacks {lacking}" in turned_on.err
+    assert "missing scopes ticked" in turned_on.err
+    assert "the first write shows" not in turned_on.err
+    assert await tenant.desk.value("select status from integrations") == "active"
+
+    await tenant.rmm.control("POST", "keys/first/scopes", {"scopes": list(ALL_SCOPES)})
+    sign_ins: list[int] = []
+    for _ in range(2):
+        allowed = await tenant.shell(*ours)
+        checks = {one["field"]: one for one in allowed.json["checks"] if one["field"]}
+        assert [(one["ok"], one["may_write"]) for one in checks.values()] == [(True, True)] * 2
+        answers = [one["status"] for one in await tenant.rmm.requests() if one["route"] == "token"]
+        assert answers.count(400) == 1
+        sign_ins.append(len(answers))
+    # The second one has the tokens that the first one stored.
+    assert sign_ins[0] == sign_ins[1]
+    assert "the key may write; whether the RMM keeps it shows" in (await tenant.two_way("--on")).err
+    assert not [one for one in await tenant.rmm.requests() if one["method"] in {"PUT", "PATCH"}]
+
+
 async def test_missing_custom_fields_are_created_only_where_that_is_asked_for_and_once(
     tenant: Tenant, in_process: MakeLoopPipeline
 ) -> None:

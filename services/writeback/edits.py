@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from services.writeback.finding import UNKNOWN, find_assets
-from services.writeback.intake import EditOrder
+from services.writeback.intake import EditOfAnotherAccount, EditOrder
 from services.writeback.together import Together
 from shared import outbox
 from shared.date_ledger.changes import tell_changes
@@ -16,9 +16,18 @@ from shared.date_ledger.edits import NewEdit, Refused, record_all, record_refuse
 from shared.date_ledger.values import Asset, lock_assets
 from shared.dates.calendar import DateField
 from shared.dates.sanity import Refusal, refuse_moment, refuse_value
+from shared.errors import StoreConflict
 from shared.postgres import Connection, Pool, again_on_conflict, connection, transaction
 
 SOURCE: Final = "writeback"
+
+_ACCOUNTS: Final = "select id, account_id from date_edits where id = any($1::uuid[])"
+_TAKEN: Final = """
+    select exists (
+        select from date_edits e join unnest($1::uuid[], $2::uuid[]) as q (id, account_id) on q.id = e.id
+        where e.account_id <> q.account_id
+    )
+"""
 
 
 class PostgresEdits:
@@ -44,15 +53,37 @@ class PostgresEdits:
 
     async def _record(self, orders: Sequence[EditOrder]) -> "_Lot":
         async with transaction(self._pool) as conn:
-            now, known = await time_and_recorded(conn, [order.edit.id for order in orders])
-            # Two deliveries of one edit are one, and the first counts, as where they come in two lots.
-            new: dict[UUID, EditOrder] = {}
-            for order in orders:
-                if order.edit.id not in known:
-                    new.setdefault(order.edit.id, order)
+            now, new = await _new(conn, orders)
             lot = _Lot(now, patient=len(orders) == 1)
-            await lot.record(conn, list(new.values()))
+            await lot.record(conn, [order for _, order in new])
+            edits = [order.edit for _, order in new]
+            if await conn.fetchval(_TAKEN, [edit.id for edit in edits], [edit.account_id for edit in edits]):
+                # Nothing is recorded here; the next try sees what the other account recorded.
+                raise StoreConflict("another account used the source and the id of an edit at the same time")
+        left = {order.edit.id for order in lot.left}
+        lot.left = [came for came, order in new if order.edit.id in left]
         return lot
+
+
+async def _new(conn: Connection, orders: Sequence[EditOrder]) -> tuple[datetime, list[tuple[EditOrder, EditOrder]]]:
+    """The database's time, and the orders that the ledger does not have, as they came and as they are to be recorded.
+
+    Two deliveries of one edit are one, and the first counts, as where they come in two lots.
+    """
+    owns = [EditOfAnotherAccount.of(order.edit) for order in orders]
+    now, known = await time_and_recorded(conn, {edit.id for edit in (*owns, *(order.edit for order in orders))})
+    accounts: dict[UUID, UUID] = {}
+    if known:
+        accounts = {row["id"]: row["account_id"] for row in await conn.fetch(_ACCOUNTS, list(known))}
+    new: list[tuple[EditOrder, EditOrder]] = []
+    for order, own in zip(orders, owns, strict=True):
+        account_id = order.edit.account_id
+        if own.id in accounts or accounts.get(order.edit.id) == account_id:
+            continue
+        recorded = dataclasses.replace(order, edit=own) if order.edit.id in accounts else order
+        accounts[recorded.edit.id] = account_id
+        new.append((order, recorded))
+    return now, new
 
 
 @dataclass

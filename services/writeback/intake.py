@@ -4,9 +4,11 @@ A publisher that we did not write must be able to look up what became of each of
 as refused wherever it tells whose it is; only what tells nothing at all is a bad message, and parked.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from shared.assets.device_ids import normalise_id
-from shared.date_ledger.edits import NewEdit
+from shared.date_ledger.edits import NewEdit, edit_id
 from shared.dates.sanity import Refusal
 from shared.dates.sources import edit_source
 from shared.errors import BadMessage
@@ -55,6 +57,23 @@ class EditOrder:
     edit: NewEdit
     asset: AssetName | None
     refusal: Refusal | None = None
+
+
+class EditOfAnotherAccount(NewEdit):
+    """An edit whose source and id an edit of another account had first: its ledger id is made with its account.
+
+    Senders choose both, so one account must not be able to take an edit away from another by using its id.
+    """
+
+    @classmethod
+    def of(cls, edit: NewEdit) -> "EditOfAnotherAccount":
+        """The same edit, by its own id."""
+        return cls(**{field.name: getattr(edit, field.name) for field in dataclasses.fields(edit)})
+
+    @cached_property
+    def id(self) -> UUID:
+        """The ledger's id: the same for every delivery of it."""
+        return edit_id(f"{self.account_id}\n{self.event_source}", self.event_id)
 
 
 def read_edit(body: bytes) -> EditOrder:

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import re
+import shlex
 import shutil
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -9,12 +11,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import aio_pika
+import aio_pika.exceptions
 import httpx
 import pytest
 
 from docs.generate import EXAMPLES
+from shared import topology
 from shared.dates.calendar import WARRANTY
 from tests.integration.test_writeback import MakeWorld, World, world  # noqa: F401 - a fixture
 from tests.support.queues import journal, publish
@@ -22,6 +27,7 @@ from tests.support.stage import Stage
 from tests.support.waiting import until
 
 SECONDS = 60.0
+PAGE = EXAMPLES.parent / "date-edited.md"
 Command = Sequence[str]
 
 
@@ -32,9 +38,10 @@ async def acme(stage: Stage) -> AsyncIterator[dict[str, str]]:
     broker, management = urlsplit(stage.amqp_url), urlsplit(stage.management_url)
     vhost = broker.path.removeprefix("/")
     bare = urlunsplit(management._replace(netloc=_host(management.netloc)))
-    rights = {"configure": r"^acme\.", "write": r"^(acme\..*|lifecycle\.events)$"}
-    rights["read"] = rights["write"]
-    topics = {"exchange": "lifecycle.events", "write": r"^date\.edited$", "read": r"^(date\.|asset\.|sync\.).*"}
+    configure, write, read = said_rights("set_permissions acme")
+    rights = {"configure": configure, "write": write, "read": read}
+    exchange, write, read = said_rights("set_topic_permissions acme")
+    topics = {"exchange": exchange, "write": write, "read": read}
     login = (management.username or "", management.password or "")
     async with httpx.AsyncClient(base_url=bare, auth=login, trust_env=False, timeout=SECONDS) as client:
         for path, body in (
@@ -53,6 +60,19 @@ async def acme(stage: Stage) -> AsyncIterator[dict[str, str]]:
             "LIFECYCLE_ACCOUNT_ID": str(stage.account_id),
         }
         (await client.delete(f"/api/users/{user}")).raise_for_status()
+
+
+def said_rights(command: str) -> list[str]:
+    """The words after a command of `rabbitmqctl` on the contract page."""
+    (line,) = [each for each in PAGE.read_text().splitlines() if each.startswith(f"rabbitmqctl {command} ")]
+    return shlex.split(line.removeprefix(f"rabbitmqctl {command} "))
+
+
+def relied_on() -> list[str]:
+    """The types of events that the contract page says to rely on."""
+    found = re.search(r"Rely on (.*?);", PAGE.read_text(), re.DOTALL)
+    assert found
+    return re.findall(r"`([a-z_.]+)`", found[1])
 
 
 def _host(netloc: str) -> str:
@@ -103,7 +123,36 @@ async def test_an_example_edits_a_date_and_hears_what_came_of_it(
         wrong = await run([*command, "no such serial", "purchase_date", "2025-03-01"], environment)
         heard = await outcomes(w, watcher)
     assert sorted(heard) == sorted([f"{good} written", f"{wrong} refused: unknown_asset"])
+    assert all(str(UUID(each)) == each for each in (good, wrong))
     assert await w.there(0) == "2025-03-01"
+
+
+async def test_the_rights_of_the_page_let_a_system_hear_all_that_it_may_rely_on_and_nothing_between_services(
+    stage: Stage,
+) -> None:
+    assert {"date.written_back", "integration.paused"} < set(relied_on())
+    async with acme(stage) as environment:
+        connection = await aio_pika.connect(environment["LIFECYCLE_AMQP_URL"])
+        async with connection:
+            channel = await connection.channel()
+            queue = await channel.declare_queue("acme.all", exclusive=True)
+            for event_type in relied_on():
+                await queue.bind("lifecycle.events", routing_key=event_type)
+            for wanted in ("integration.credentials_replaced", "integration.*", "#", "device.page_fetched"):
+                with pytest.raises(aio_pika.exceptions.ChannelClosed, match="refused"):
+                    await (await (await connection.channel()).get_queue("acme.all", ensure=False)).bind(
+                        "lifecycle.events", routing_key=wanted
+                    )
+            await stage.bus.publish_raw(
+                topology.EVENTS, "integration.paused", b'{"specversion": "1.0"}', content_type="application/json"
+            )
+
+            async def heard() -> aio_pika.abc.AbstractIncomingMessage | None:
+                return await queue.get(no_ack=True, fail=False)
+
+            message = await until("the pause is heard", heard)
+            assert message is not None
+            assert message.routing_key == "integration.paused"
 
 
 async def test_the_example_that_watches_dates_hears_a_changed_one_once(world: MakeWorld) -> None:  # noqa: F811 - the fixture

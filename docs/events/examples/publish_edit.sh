@@ -4,7 +4,7 @@
 # LIFECYCLE_MANAGEMENT_URL is such as http://acme:password@localhost:15672; LIFECYCLE_VHOST is %2F where it isn't set.
 set -eu
 now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-id="acme-$(date +%s)-$$"
+id=$(cat /proc/sys/kernel/random/uuid 2>/dev/null || uuidgen)  # keep it: sent again with it, it is the same edit
 event=$(cat <<EVENT
 {"specversion": "1.0", "id": "$id", "source": "/acme/import", "type": "date.edited", "time": "$now",
  "data": {"account_id": "$LIFECYCLE_ACCOUNT_ID", "asset": {"serial_number": "$1"}, "field": "$2", "value": "$3",

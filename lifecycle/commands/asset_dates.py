@@ -228,7 +228,9 @@ async def settle(
 ) -> None:
     """Take one side of a conflict: the manual date is written again, or the RMM's counts from now on.
 
-    lifecycle assets settle 5CG1234XYZ --field purchase_date --take ours
+        lifecycle assets settle 5CG1234XYZ --field purchase_date --take ours
+
+    Where two-way is off for that date nothing is written: the manual date counts here, and the RMM keeps its own.
     """
     from lifecycle.data import date_choices  # noqa: PLC0415 - `--help` is quick
     from lifecycle.session import connect  # noqa: PLC0415 - the same

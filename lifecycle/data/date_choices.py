@@ -1,5 +1,6 @@
 """What a person decides about dates: a source that does not count, and a conflict's side."""
 
+import shlex
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from lifecycle.data.assets import find_asset, read_asset
 from lifecycle.data.edits import LABELS
 from lifecycle.data.naming import PACKAGE, find_integration, find_optional
 from lifecycle.data.publishing import SWEPT, change, publish
+from lifecycle.data.saying import warn
 from lifecycle.exits import NotFound, Refused, WrongUsage
 from lifecycle.output import Output
 from lifecycle.session import Session
@@ -85,7 +87,7 @@ def conflict_row(conflict: Document) -> tuple[Any, ...]:
 async def settle(
     session: Session, out: Output, asset: str, field: DateField, take: Take, integration: str | None
 ) -> None:
-    """Takes one side of the open conflicts of a date, and prints what counts now."""
+    """Takes one side of the open conflicts of a date, and prints what counts now, and what is not written for it."""
     asset_id = await find_asset(session, asset)
     found = await list_conflicts(session, asset_id, field, await find_optional(session, integration))
     if not found:
@@ -93,6 +95,9 @@ async def settle(
     if take == "theirs" and len({one["theirs"] for one in found}) > 1:
         names = ", ".join(f"{one['integration']} says {one['theirs'] or 'nothing'}" for one in found)
         raise WrongUsage(f"the other sides differ: {names}", "choose one with --integration")
+
+    # Where nobody wants anything written, our date still counts here, and the conflict is over.
+    unwritten = [one for one in found if take == "ours" and not one["two_way"]]
 
     async def work(conn: Connection, who: Author) -> list[outbox.Pending]:
         pending: list[outbox.Pending] = []
@@ -109,8 +114,21 @@ async def settle(
     date = (await read_asset(session, asset_id))["dates"][field]
     if out.json_wanted:
         settled = [one["conflict_id"] for one in found]
-        out.document({"asset_id": asset_id, "field": field, "take": take, "settled": settled, **date})
+        kept = [one["integration_id"] for one in unwritten]
+        out.document(
+            {"asset_id": asset_id, "field": field, "take": take, "settled": settled, "two_way_off": kept, **date}
+        )
     out.message(f"settled for {take}; {_now(field, date)}")
+    _say_unwritten(out, unwritten)
+
+
+def _say_unwritten(out: Output, conflicts: list[Document]) -> None:
+    """Which RMMs keep their date, for nothing is written there, and how to change that."""
+    for one in conflicts:
+        name = one["integration"] or str(one["integration_id"])
+        warn(out, f"two-way is off for {one['field']} of {name}: the RMM keeps {one['theirs'] or 'its empty field'}")
+        switch = f"lifecycle integrations two-way {shlex.quote(name)} --field {one['field']} --on --write-history"
+        out.message(f"to write what counts here: {switch}, which first shows all that it would write")
 
 
 def _now(field: DateField, date: Document) -> str:

@@ -216,7 +216,35 @@ async def test_a_conflict_is_shown_and_settled_for_either_side(fleet: Fleet, tak
     words = ("assets", "settle", "machine 0", "--field", PURCHASED, "--take", take, "--json")
     settled = await fleet.shell(*words)
     assert (settled.code, settled.json["value"], settled.json["conflicts"]) == (0, counts, [])
+    assert (settled.json["two_way_off"], "two-way is off" in settled.err) == ([], False)
     assert (await fleet.shell(*words)).code == 3
+
+
+async def test_a_conflict_that_is_settled_for_ours_where_nothing_is_written_says_what_the_rmm_keeps(
+    fleet: Fleet,
+) -> None:
+    desk = Desk(fleet.stage)
+    assert (await fleet.edit(0, "2025-03-01")).code == 0
+    assert (await fleet.shell("integrations", "two-way", "Acme", "--field", PURCHASED, "--off")).code == 0
+    async with transaction(fleet.stage.pool) as conn:
+        number = await conn.fetchval("select max(seen_seq) + 1000 from date_pushes")
+        pulled = Pulled(fleet.device_id, PURCHASE, date(2023, 7, 1), number)
+        await observe_remote(conn, fleet.integration_id, [pulled], source="test")
+    (conflict,) = (await fleet.shell("assets", "conflicts", "--json")).json
+    assert conflict["two_way"] is False
+    settled = await fleet.shell("assets", "settle", "machine 0", "--field", PURCHASED, "--take", "ours", "--json")
+    assert (settled.code, settled.json["value"], settled.json["conflicts"]) == (0, "2025-03-01", [])
+    assert settled.json["two_way_off"] == [str(fleet.integration_id)]
+    assert "two-way is off for purchase_date of Acme: the RMM keeps 2023-07-01" in settled.err
+    command = "lifecycle integrations two-way Acme --field purchase_date --on --write-history"
+    assert command in settled.err
+    assert not await desk.value("select exists (select from date_pushes where status in ('waiting', 'writing'))")
+
+    # What it says to do does it.
+    assert (await fleet.shell(*command.split()[1:], "--yes")).code == 0
+    # The simulated RMM holds ours still, for nobody really changed it there.
+    ended = "select from date_pushes where field = 'purchase_date' and status in ('written', 'unchanged')"
+    await until("ours is in the RMM", lambda: desk.rows(ended))
 
 
 async def test_a_preview_says_what_becomes_of_each_row_and_writes_nothing(fleet: Fleet) -> None:

@@ -9,7 +9,7 @@ SECOND_TRY := --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks \
 .DEFAULT_GOAL := help
 # Each test process and each service compiles every module anew where this is set: minutes of a whole run.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test checks unit lint types mypy pyright arch bench docs clean
+.PHONY: help setup demo test checks unit kills lint types mypy pyright arch bench docs clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ checks: lint mypy pyright arch
 
 unit: setup ## Run the tests that need neither broker nor database.
 	$(BIN)/python -m pytest tests/unit -n 2 $(PYTEST_ARGS)
+
+kills: setup ## Kill write-back, and the reader of dates, a hundred times each instead of six (some minutes).
+	LIFECYCLE_TEST_KILLS=100 $(BIN)/python -m pytest tests/faults/test_writeback_kills.py \
+		tests/faults/test_sweep_kills.py $(PYTEST_ARGS)
 
 lint: setup ## Check style and format.
 	$(BIN)/ruff check .

@@ -30,8 +30,7 @@ def written_event(row: asyncpg.Record, before: date | None, *, written: bool) ->
 
 
 def failed_event(row: asyncpg.Record, why: Refusal) -> Event[Any]:
-    """A date could not be brought into the RMM. `row` is of date_pushes, with the edit's event where there is one."""
-    found = dict(row)
+    """A date could not be brought into the RMM. `row` is of date_pushes, with the edit's event."""
     data = DateWriteBackFailed(
         account_id=row["account_id"],
         status="failed",
@@ -44,8 +43,8 @@ def failed_event(row: asyncpg.Record, why: Refusal) -> Event[Any]:
         field=row["field"],
         value=row["wanted"],
         edit_id=row["edit_id"],
-        edit_event_id=found.get("edit_event_id"),
-        edit_source=found.get("edit_source"),
+        edit_event_id=row["edit_event_id"],
+        edit_source=row["edit_source"],
     )
     return _event(data, row)
 
@@ -56,5 +55,5 @@ def _event(data: DateWrittenBack | DateWriteBackFailed, row: asyncpg.Record) -> 
         source=SOURCE,
         account_id=row["account_id"],
         subject=f"assets/{row['asset_id']}",
-        correlation_id=dict(row).get("correlation_id"),
+        correlation_id=row["correlation_id"],
     )

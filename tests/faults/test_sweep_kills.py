@@ -1,7 +1,7 @@
 """kill -9 of the fetcher that reads dates device by device: every device is read, and nothing is taken in twice.
 
 Each time another replica is started while the first has the turn; it gets the turn from the broker, and must take other
-devices than those that the dead one holds. A few seeds in every run; LIFECYCLE_TEST_KILLS=100 kills a hundred times.
+devices than those that the dead one holds. A few seeds in every run; `make kills` kills a hundred times.
 """
 
 from collections.abc import AsyncGenerator

@@ -1,6 +1,6 @@
 """kill -9 of write-back before the write, between write and commit, and between commit and ack: one effect per edit.
 
-A few seeds in every run. LIFECYCLE_TEST_KILLS=100 kills a hundred times, which takes a few minutes.
+A few seeds in every run. `make kills` kills a hundred times (LIFECYCLE_TEST_KILLS), which takes a few minutes.
 """
 
 from collections import Counter

@@ -1,14 +1,17 @@
 """What an RMM, a person in it, a quota and a lost queue do to edits: none is lost, none is written twice."""
 
+import json
 from collections import Counter
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
+from services.writeback.turns import CONFLICT_TRIES
 from shared.dates.calendar import PURCHASE, WARRANTY
 from tests.integration.test_writeback import MOMENT, MakeWorld, World, world  # noqa: F401 - a fixture
-from tests.support.queues import purge
+from tests.support.queues import journal, purge
 from tests.support.seeds import seeded
 from tests.support.waiting import until
 
@@ -51,13 +54,72 @@ async def test_a_quota_that_is_used_up_in_a_drain_delays_and_loses_nothing(world
 
 
 @pytest.mark.parametrize("status", [409, 412])
-async def test_an_rmm_that_always_sees_a_conflict_is_asked_a_few_times(world: MakeWorld, status: int) -> None:  # noqa: F811
+async def test_an_rmm_that_sees_a_conflict_once_is_asked_again(world: MakeWorld, status: int) -> None:  # noqa: F811
     w = await world()
     await w.start()
     await known(w)
     await w.rmm.fault(PUT | {"times": 1}, status=status)
     assert (await w.edit(0, "2025-03-01"))["status"] == "written"
     assert await writes_of(w) == {(0, "2025-03-01"): 1}
+
+
+@pytest.mark.parametrize("status", [409, 412])
+async def test_an_rmm_that_always_sees_a_conflict_is_asked_a_few_times_and_no_more(
+    world: MakeWorld,  # noqa: F811 - the fixture
+    status: int,
+) -> None:
+    w = await world()
+    await w.start()
+    await known(w)
+    conflict = await w.rmm.fault(PUT, status=status)
+    event = w.event(0, "2025-03-01")
+    await w.publish(event)
+    row = await hurried(w, event, "failed")
+    assert (row["reason_code"], bool(row["reason"]), bool(row["next_action"])) == ("rmm_refused", True, True)
+    assert await w.rmm.fired(conflict) == CONFLICT_TRIES
+    assert await writes_of(w) == {}
+    # It was told, and the next edit is a new one.
+    told = [json.loads(said.body)["data"] for said in await journal(w.stage.amqp_url, "date.write_back_failed")]
+    assert [(one["edit_event_id"], one["status"]) for one in told] == [(event["id"], "failed")]
+    await w.rmm.heal()
+    assert (await w.edit(0, "2025-04-01"))["status"] == "written"
+    assert await writes_of(w) == {(0, "2025-04-01"): 1}
+
+
+async def test_a_date_that_could_not_be_written_for_too_long_is_given_up_and_told(world: MakeWorld) -> None:  # noqa: F811
+    w = await world()
+    await w.start(write_max_age_seconds=2)
+    await known(w)
+    down = await w.rmm.fault(PUT, status=503)
+    event = w.event(0, "2025-03-01")
+    await w.publish(event)
+    row = await hurried(w, event, "failed")
+    assert row["reason_code"].startswith("gave_up_")
+    assert row["reason"].startswith("it could not be written for 00:00:02: ")
+    assert "edit the date again" in row["next_action"]
+    assert await w.rmm.fired(down) >= 1
+    told = [json.loads(said.body)["data"] for said in await journal(w.stage.amqp_url, "date.write_back_failed")]
+    assert [(one["edit_event_id"], one["status"], one["reason_code"]) for one in told] == [
+        (event["id"], "failed", row["reason_code"])
+    ]
+    # It is over: an RMM that works again is not written to, until somebody edits the date again.
+    await w.rmm.heal()
+    assert (await w.edit(1, "2025-05-01"))["status"] == "written"
+    assert await writes_of(w) == {(1, "2025-05-01"): 1}
+    assert (await w.edit(0, "2025-04-01"))["status"] == "written"
+
+
+async def test_the_time_in_which_an_integration_is_disabled_does_not_count_against_its_dates(world: MakeWorld) -> None:  # noqa: F811
+    w = await world()
+    await w.start(write_max_age_seconds=3600)
+    await known(w)
+    await w.desk.disable(w.integration_id)
+    event = w.event(0, "2025-03-01")
+    await w.publish(event)
+    await w.settled(event, "held")
+    await w.desk.execute("update date_pushes set trying_since = trying_since - interval '2 hours'")
+    await w.desk.enable(w.integration_id)
+    assert (await w.settled(event, "written"))["status"] == "written"
 
 
 async def test_a_person_who_is_quicker_than_our_look_is_heard(world: MakeWorld) -> None:  # noqa: F811
@@ -196,6 +258,20 @@ async def writes_of(w: World) -> dict[tuple[int, str], int]:
     number = {device["id"]: place for place, device in enumerate(w.devices)}
     counted = Counter((number[device], (value or "")[:10]) for device, _, value in await w.writes())
     return {key: count for key, count in counted.items() if key[0] != len(w.devices) - 1}
+
+
+async def hurried(w: World, event: dict[str, Any], status: str) -> asyncpg.Record:
+    """The ledger's row of an edit, once it stands so; the waits between its tries are left out."""
+
+    async def ask() -> asyncpg.Record | None:
+        await w.desk.execute(
+            "update date_pushes set next_try_at = clock_timestamp() where status = 'waiting' and attempts > 0"
+        )
+        return await w.desk.row("select * from date_edits where event_id = $1 and status = $2", event["id"], status)
+
+    row = await until(f"edit {event['data']['value']} is {status}", ask)
+    assert row is not None
+    return row
 
 
 async def fired(w: World, fault: int) -> bool:

@@ -1,5 +1,7 @@
 """The RMM as the fetcher's handlers see it."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Literal
 from uuid import UUID
@@ -7,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from services.fetcher.bookkeeping import PageTask
-from shared.errors import CursorLoop, DeviceGone
+from shared.errors import CursorLoop, DeviceGone, PipelineError
 from shared.observability import metrics
 from shared.rmm.client import RmmClient
 from shared.rmm.companies import Company, Site
@@ -60,10 +62,10 @@ class RmmDevices:
     async def listing(self, integration_id: UUID) -> Listing:
         """All companies and all sites: two requests as a rule."""
         async with self._access.line(integration_id) as line:
-            companies = await line.client.companies()
-            metrics.REQUESTS.labels(kind="companies", outcome="done").inc()
-            sites = await line.client.sites([company.company_id for company in companies])
-            metrics.REQUESTS.labels(kind="sites", outcome="done").inc()
+            with _counted("companies"):
+                companies = await line.client.companies()
+            with _counted("sites"):
+                sites = await line.client.sites([company.company_id for company in companies])
             per_call = min(line.client.quirks.companies_per_call, self._companies_per_call)
         return Listing(companies, sites, per_call)
 
@@ -73,10 +75,10 @@ class RmmDevices:
             raise CursorLoop(f"more than {MOST_PAGES} pages in one list of integration {task.integration_id}")
         async with self._access.line(task.integration_id, known=task.integration) as line:
             try:
-                page = await self._read(line.client, task)
+                with _counted("devices"):
+                    page = await self._read(line.client, task)
             except TooManyCompanies:
                 return FetchedPage(line.observed_seq, packing_refused=True)
-            metrics.REQUESTS.labels(kind="devices", outcome="done").inc()
             return FetchedPage(line.observed_seq, page.groups, page.devices, page.next_cursor, page.not_found)
 
     async def _read(self, client: RmmClient, task: PageTask) -> DevicePage:
@@ -95,3 +97,14 @@ class RmmDevices:
         raw = msgspec.Raw(msgspec.json.encode(members))
         group = DeviceGroup("platform", task.company_ids[0], task.site_id, [raw])
         return DevicePage([group], None, 1)
+
+
+@contextmanager
+def _counted(kind: str) -> Generator[None]:
+    """Count what is asked of the RMM within, as done or by the code of its error."""
+    try:
+        yield
+    except PipelineError as error:
+        metrics.REQUESTS.labels(kind=kind, outcome=error.code).inc()
+        raise
+    metrics.REQUESTS.labels(kind=kind, outcome="done").inc()

@@ -31,5 +31,7 @@ async def write_page(page: Bulk[AssetPageNormalized], assets: Assets) -> None:
     if written:
         metrics.DEVICES.labels(outcome="created").inc(len(written.created))
         metrics.DEVICES.labels(outcome="updated").inc(len(written.updated))
+        metrics.DEVICES.labels(outcome="unchanged").inc(written.unchanged)
         metrics.DEVICES.labels(outcome="rejected").inc(written.rejected)
+        metrics.DEVICES.labels(outcome="repeated").inc(written.repeated)
     await assets.close_if_done(UUID(page.data.run_id))

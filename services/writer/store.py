@@ -49,6 +49,11 @@ class Written:
     rejected: int = 0
     repeated: int = 0
 
+    @property
+    def unchanged(self) -> int:
+        """How many devices were as they stood."""
+        return self.outcomes.count(SAME)
+
     def add(self, key: int, outcome: str) -> None:
         """Count one device."""
         self.keys.append(key)

@@ -8,6 +8,7 @@ from shared.errors import CredentialsOutdated, IntegrationInactive, Paused
 from shared.events.envelope import new_event
 from shared.events.integrations import IntegrationPaused, IntegrationResumed
 from shared.events.syncs import SyncFailed, SyncRequested
+from shared.observability import metrics
 from shared.postgres import Connection, Pool, transaction
 from shared.runs.requests import StartedBy, request_run
 
@@ -104,6 +105,8 @@ async def cancel_run(
     run = await conn.fetchrow(_CANCEL_RUN, integration_id, reason_code, reason, next_action)
     if run is None:
         return []
+    # Before the caller's commit: one that is rolled back and tried again counts twice, which is rare.
+    metrics.RUNS.labels(status="cancelled").inc()
     await conn.execute(_END_SCOPES, run["id"], reason_code, reason)
     data = SyncFailed(
         integration_id=integration_id,

@@ -5,6 +5,7 @@ from uuid import UUID
 from shared import outbox
 from shared.events.envelope import new_event
 from shared.events.syncs import PageDue, SyncFailed
+from shared.observability import metrics
 from shared.postgres import Connection, sql
 
 _FAIL_SCOPE = """
@@ -51,6 +52,8 @@ async def fail_run(
     run = await conn.fetchrow(sql(__package__, "fail_run"), run_id, status, reason_code, reason, next_action)
     if run is None:
         return []
+    # Before the caller's commit: one that is rolled back and tried again counts twice, which is rare.
+    metrics.RUNS.labels(status=status).inc()
     data = SyncFailed(
         integration_id=run["integration_id"],
         run_id=run_id,

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from shared.errors import UnknownIntegration
 from shared.events.bulk import AssetPageNormalized
+from shared.integrations.status import cancel_run
+from shared.observability import metrics
 from shared.outbox import Outbox
 from shared.postgres import Pool, open_pool, transaction
 from shared.runs.closing import accept_review, close_if_done
@@ -34,6 +36,12 @@ async def other_pool(database_url: str) -> AsyncIterator[Pool]:
     opened = await open_pool(database_url, service="other")
     yield opened
     await opened.close()
+
+
+def ended_as(status: str) -> float:
+    """How many runs of this process were counted as ended so."""
+    found: float = metrics.RUNS.labels(status=status)._value.get()
+    return found
 
 
 def sheet(run: asyncpg.Record) -> dict[str, int]:
@@ -488,7 +496,7 @@ async def test_a_review_does_not_keep_the_next_run_from_going(world: World) -> N
 
 
 async def test_a_run_fails_once(world: World) -> None:
-    tenant = await world.tenant()
+    tenant, counted = await world.tenant(), ended_as("failed")
     for _ in range(2):
         async with transaction(world.pool) as conn:
             pending = await fail_run(
@@ -506,3 +514,22 @@ async def test_a_run_fails_once(world: World) -> None:
     assert datetime.now(UTC) - run["finished_at"] < timedelta(minutes=5)
     assert len(world.bus.of("sync.failed")) == 1
     assert await close(world, tenant) is None
+    assert ended_as("failed") == counted + 1
+
+
+async def test_a_run_is_cancelled_and_counted_once(world: World) -> None:
+    tenant, counted = await world.tenant(), ended_as("cancelled")
+    for _ in range(2):
+        async with transaction(world.pool) as conn:
+            pending = await cancel_run(
+                conn,
+                tenant.id,
+                tenant.account_id,
+                reason_code="why",
+                reason="because",
+                next_action="do",
+                source="test",
+            )
+        await world.outbox.publish(*pending)
+    assert [each["status"] for each in world.bus.of("sync.failed")] == ["cancelled"]
+    assert ended_as("cancelled") == counted + 1

@@ -12,7 +12,13 @@ from shared.secrets import PrivateKeyRing, generate_keypair
 _USER = "lifecycle"
 
 
-def make_secrets(folder: Path, *, broker: str = "rabbitmq:5672", database: str = "postgres:5432") -> list[Path]:
+def make_secrets(
+    folder: Path,
+    *,
+    broker: str = "rabbitmq:5672",
+    management: str = "rabbitmq:15672",
+    database: str = "postgres:5432",
+) -> list[Path]:
     """Makes what is missing and returns its paths; twice is harmless, and nothing is ever overwritten."""
     made: list[Path] = []
 
@@ -33,6 +39,7 @@ def make_secrets(folder: Path, *, broker: str = "rabbitmq:5672", database: str =
     broker_password = keep(broker_file, lambda: _broker_login(password())).rpartition("default_pass = ")[2].strip()
     keep(folder / "services" / "database_url", lambda: f"postgresql://{_USER}:{database_password}@{database}/{_USER}")
     keep(folder / "services" / "amqp_url", lambda: f"amqp://{_USER}:{broker_password}@{broker}/?heartbeat=10")
+    keep(folder / "services" / "management_url", lambda: f"http://{_USER}:{broker_password}@{management}")
     _make_keys(folder / "private" / "secret-keys", folder / "public" / "sealing-key", keep)
     return made
 

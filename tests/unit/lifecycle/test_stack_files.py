@@ -190,6 +190,7 @@ def test_a_deployment_gets_secrets_that_fit_each_other_and_are_made_once(tmp_pat
     _, database_password = login_of((tmp_path / "services/database_url").read_text())
     assert database_password == (tmp_path / "postgres/password").read_text()
     _, broker_password = login_of((tmp_path / "services/amqp_url").read_text())
+    assert login_of((tmp_path / "services/management_url").read_text()) == ("lifecycle", broker_password)
     broker = (tmp_path / "rabbitmq/20-login.conf").read_text()
     assert f"default_pass = {broker_password}\n" in broker
     assert "disk_free_limit.absolute = 2GB\n" in broker

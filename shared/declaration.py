@@ -113,11 +113,20 @@ async def keep(
     AMQP tells nobody which bindings stand, and to make one that stands is nothing (docs/adr/0026).
     """
     connection = await _connect(amqp_url)
-    async with connection:
-        return (
-            [await _look(connection, "queue", name) for name in names],
-            [await _bind_again(connection, queue) for queue in kept],
-        )
+    try:
+        async with connection:
+            return (
+                [await _look(connection, "queue", name) for name in names],
+                [await _bind_again(connection, queue) for queue in kept],
+            )
+    except asyncio.CancelledError:
+        # A connection that is lost in the middle ends a call in a CancelledError that nobody asked for (docs/adr/0002).
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise BrokerUnavailable("the connection was lost during the check") from None
+    except (AMQPError, OSError, RuntimeError, TimeoutError) as error:
+        raise BrokerUnavailable(f"the broker did not answer the check: {type(error).__name__}") from error
 
 
 async def _bind_again(connection: AbstractConnection, queue: topology.Queue) -> Kept:

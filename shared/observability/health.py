@@ -25,6 +25,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("health")
 
 CHECK_SECONDS: Final = 5.0
 BROKER_LOOK_SECONDS: Final = 5.0
+# Longer than a dead link is noticed by its heartbeat; a slow broker is no reason to stop looking.
+BROKER_ANSWER_SECONDS: Final = 60.0
 # What was wrong is looked at sooner: just after a start the broker does not count the new consumer yet.
 BROKER_LOOK_AGAIN_SECONDS: Final = 1.0
 
@@ -128,9 +130,12 @@ class BrokerLook:
             # First, for just after a start the broker does not count the new consumer yet.
             await asyncio.sleep(BROKER_LOOK_SECONDS)
             try:
-                found = await self()
+                async with asyncio.timeout(BROKER_ANSWER_SECONDS):
+                    found = await self()
             except PipelineError as error:
                 found = str(error)
+            except TimeoutError:
+                found = f"the broker did not answer within {BROKER_ANSWER_SECONDS:g} s"
             except Exception:
                 log.exception("bug in the look at the broker", action="look")
                 continue

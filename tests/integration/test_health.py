@@ -20,10 +20,11 @@ from aio_pika.abc import AbstractIncomingMessage
 from lifecycle.stack.management import missing_bindings
 from lifecycle.stack.servers import login_of
 from services.writer.app import WriterSettings, create_app
-from shared import runtime, topology
+from shared import declaration, runtime, topology
 from shared.bus import Bus
 from shared.declaration import declare
-from shared.errors import StoreUnavailable
+from shared.errors import BrokerUnavailable, StoreUnavailable
+from shared.observability import health as health_module
 from shared.observability.health import BROKER_LOOK_SECONDS, BrokerLook, Health
 from shared.postgres import connection, open_pool
 from tests.support import queues
@@ -124,6 +125,33 @@ async def test_a_binding_that_is_gone_is_made_again_by_the_service_itself_and_no
         await until("an event reaches the writer", arrives, within=4 * BROKER_LOOK_SECONDS)
         assert servers.broker.management_url is not None
         assert await missing_bindings(servers.broker.management_url, amqp_url) == []
+
+
+@pytest.mark.parametrize("trouble", [asyncio.CancelledError, ConnectionResetError, RuntimeError])
+async def test_a_connection_that_is_lost_during_a_look_does_not_end_the_looking(
+    amqp_url: str, monkeypatch: pytest.MonkeyPatch, trouble: type[BaseException]
+) -> None:
+    looks = 0
+
+    async def lost(*_: object) -> declaration.Finding:
+        nonlocal looks
+        looks += 1
+        raise trouble
+
+    monkeypatch.setattr(health_module, "BROKER_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(declaration, "_look", lost)
+    look = BrokerLook(amqp_url, (WRITER,))
+    with pytest.raises(BrokerUnavailable):
+        await look()
+    looking = asyncio.create_task(look.keep_looking())
+
+    async def goes_on() -> bool:
+        return looks > 3
+
+    await until("it looks again and again", goes_on)
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
 
 
 def test_every_queue_has_one_service_that_keeps_its_bindings() -> None:

@@ -1,7 +1,7 @@
 """From a file to entries, one for each date of each row. Pure but for the reading; the same memory for any length."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -70,9 +70,10 @@ def entries(row: Row, columns: dict[DateField, Column], order: Order | None) -> 
 
 
 def _nobodys(row: Row, code: str, reason: str, next_step: str) -> Iterator[Entry]:
-    said = {field: cell[:_CLIP].replace("\0", "") for field, cell in row.dates.items() if cell}
-    cells: Mapping[DateField | None, str | None] = said or {None: None}
-    for field, cell in cells.items():
+    said: list[tuple[DateField | None, str | None]] = [
+        (field, cell[:_CLIP].replace("\0", "")) for field, cell in row.dates.items() if cell
+    ]
+    for field, cell in said or [(None, None)]:
         yield Entry(row.line, row.serial[:_CLIP], "", field, cell, None, code, reason, next_step)
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import beside, edits, load, memory, quota, writers
+from bench import beside, edits, imports, load, memory, quota, writers
 from bench.lock import only_one
 from bench.machine import describe
 from bench.scenario import Measured, Options, Scenario, tell
@@ -22,7 +22,7 @@ from lifecycle.stack.layout import project_root
 
 RESULTS = Path(__file__).resolve().parent / "results"
 SCENARIOS: dict[str, Scenario] = {
-    module.SCENARIO.name: module.SCENARIO for module in (load, memory, writers, beside, quota, edits)
+    module.SCENARIO.name: module.SCENARIO for module in (load, memory, writers, beside, quota, edits, imports)
 }
 # The start of the broker and of Postgres, and their end.
 _SERVERS_SECONDS = 12.0

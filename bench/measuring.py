@@ -107,13 +107,14 @@ async def load_by_peer(servers: Servers, name: str, database_url: str, rmm: Rmm)
         return loop.time() - began
 
     # The peer is the only child that ends and is waited for meanwhile; the servers go on, and we are no child.
-    before = _of_ended_children()
+    before = of_ended_children()
     seconds, cpu = await spent(servers.roots, work)
-    cpu.by_name["peer"] = _of_ended_children() - before
+    cpu.by_name["peer"] = of_ended_children() - before
     del cpu.by_name["broker"]  # it stands idle beside a peer
     return Load(0, seconds, cpu)
 
 
-def _of_ended_children() -> float:
+def of_ended_children() -> float:
+    """CPU seconds of all children that have ended and were waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

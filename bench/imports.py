@@ -82,8 +82,8 @@ async def run(servers: Servers, options: Options) -> Measured:
         Row("rows that the ledger has not once", (float(abs(rows - sum(ends.values()))),), mark=0, at_least=False),
         strangers("imports", sections),
     ]
-    cpu = {one.what: section.by_name for one, section in zip(found, sections, strict=True)}
-    return Measured(table, {"imports": list(map(asdict, found)), "ends": ends, "peaks": peaks, "cpu": cpu})
+    by_name = {one.what: section.by_name for one, section in zip(found, sections, strict=True)}
+    return Measured(table, {"imports": list(map(asdict, found)), "ends": ends, "peaks": peaks, "cpu": by_name})
 
 
 def _write(path: Path, rows: int) -> None:

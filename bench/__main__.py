@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--window", dest="window_seconds", type=int, help=f"of the quota, s ({usual.window_seconds}; the vendor's: 300)"
     )
+    parser.add_argument("--writers", type=int, help=f"writers in a load ({usual.writers})")
     parser.add_argument("--no-peers", dest="peers", action="store_const", const=False, help="the pipeline alone")
     parser.add_argument("--million", action="store_const", const=True, help="memory at a million devices as well")
     parser.add_argument("--quick", action="store_true", help="whether it runs at all: small, once, without peers")
@@ -52,7 +53,7 @@ def _asked(arguments: argparse.Namespace) -> tuple[list[Scenario], Options]:
     base = asdict(_QUICK if arguments.quick else Options())
     given = {name: value for name in base if (value := getattr(arguments, name, None)) is not None}
     options = Options(**{**base, **given})
-    if min(options.devices, options.companies, options.rounds, options.window_seconds) < 1:
+    if min(options.devices, options.companies, options.rounds, options.window_seconds, options.writers) < 1:
         raise Failure("sizes and rounds begin at 1", "give a larger number")
     return [SCENARIOS[name] for name in dict.fromkeys(arguments.scenarios or SCENARIOS)], options
 

@@ -1,9 +1,11 @@
 """First load and reload beside what people would use instead: in each round all load the same fleet, one by one."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from bench import pipeline
+from bench.cores import slowdown
 from bench.measuring import PEERS, Load, install_peers, load_by_peer
 from bench.scenario import STACK_SECONDS, Measured, Options, Scenario, tell
 from bench.stack import Rmm, Servers
@@ -29,10 +31,12 @@ class Round:
 
     loads: dict[str, Load] = field(default_factory=dict[str, Load])
     rss_mib: dict[str, float] = field(default_factory=dict[str, float])
+    slowdown: float = 1.0
 
     def plain(self) -> dict[str, object]:
         """For the file of raw values."""
-        return {"loads": {name: load.plain() for name, load in self.loads.items()}, "rss_mib": self.rss_mib}
+        loads = {name: load.plain() for name, load in self.loads.items()}
+        return {"loads": loads, "rss_mib": self.rss_mib, "slowdown": self.slowdown}
 
 
 def competitors(options: Options) -> tuple[str, ...]:
@@ -50,22 +54,22 @@ async def run(servers: Servers, options: Options) -> Measured:
         tell(f" round {number} of {options.rounds}")
         names = competitors(options)
         begin = (number - 1) % len(names)
-        rounds.append(await _play(servers, rmm, number, (*names[begin:], *names[:begin])))
+        rounds.append(await _play(servers, rmm, number, (*names[begin:], *names[:begin]), options.writers))
     await servers.stop_rmm(rmm)
     return Measured(rows_of(rounds), [one.plain() for one in rounds])
 
 
-async def _play(servers: Servers, rmm: Rmm, number: int, names: Sequence[str]) -> Round:
+async def _play(servers: Servers, rmm: Rmm, number: int, names: Sequence[str], writers: int) -> Round:
     """The pipeline's number of devices is that of its own balance, and the peers' the same."""
-    found = Round()
+    found = Round(slowdown=await slowdown(len(os.sched_getaffinity(0))))
     for name in names:
         database = f"load_{number}_{name}".replace(" ", "_").replace(",", "")
         if name == RESIDENT:
-            both = await pipeline.resident(servers, rmm, database)
+            both = await pipeline.resident(servers, rmm, database, writers=writers)
             found.loads |= {RESIDENT: both.first, AGAIN: both.again}
             found.rss_mib = both.rss_mib
         elif name == COLD:
-            found.loads[COLD] = await pipeline.cold(servers, rmm, database)
+            found.loads[COLD] = await pipeline.cold(servers, rmm, database, writers=writers)
         else:
             url = await servers.fresh_database(database)
             await settle(url)
@@ -106,6 +110,8 @@ def rows_of(rounds: Sequence[Round]) -> list[Row]:
         rows.append(Row(f"{name}, devices/s", each(lambda loads, name=name: loads[name].rate)))  # type: ignore[misc]
         cpu = each(lambda loads, name=name: loads[name].worked / loads[name].devices * 1e6)  # type: ignore[misc]
         rows.append(Row(f"{name}, CPU", cpu, "µs a device"))
+    slow = tuple(one.slowdown for one in rounds)
+    rows.append(Row("CPU of one piece of work, all cores at work / one", slow))
     rows += [strangers(name, [one.loads[name].cpu for one in rounds]) for name in (RESIDENT, AGAIN, COLD, *peers)]
     return rows
 

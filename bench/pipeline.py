@@ -23,10 +23,11 @@ class Resident:
     rss_mib: dict[str, float]
 
 
-async def resident(servers: Servers, rmm: Rmm, name: str) -> Resident:
+async def resident(servers: Servers, rmm: Rmm, name: str, *, writers: int = 1) -> Resident:
     """Load a fleet into an empty database, and once more, with services that are ready before."""
     url = await servers.fresh_database(name)
-    async with Services(servers, url, rmm, settings=UNLIMITED) as services, open_store(servers, url) as store:
+    all_of_them = Services(servers, url, rmm, scale={"writer": writers}, settings=UNLIMITED)
+    async with all_of_them as services, open_store(servers, url) as store:
         await services.ready()
         integration_id = None
 
@@ -48,11 +49,11 @@ async def resident(servers: Servers, rmm: Rmm, name: str) -> Resident:
     return found
 
 
-async def cold(servers: Servers, rmm: Rmm, name: str) -> Load:
+async def cold(servers: Servers, rmm: Rmm, name: str, *, writers: int = 1) -> Load:
     """A first load that includes the start of every service, as a peer's includes its own."""
     url = await servers.fresh_database(name)
     loop = asyncio.get_running_loop()
-    services = Services(servers, url, rmm, settings=UNLIMITED)
+    services = Services(servers, url, rmm, scale={"writer": writers}, settings=UNLIMITED)
     async with AsyncExitStack() as stack, open_store(servers, url) as store:
         await store.settle()
         wal = await store.wal()

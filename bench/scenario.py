@@ -10,12 +10,17 @@ from bench.table import Row
 
 @dataclass(frozen=True)
 class Options:
-    """How large and how often. `window_seconds` is the quota's; `peers` and `million` are parts of load and memory."""
+    """How large and how often.
+
+    `window_seconds` is the quota's; `writers` how many write in a load; `peers` and `million` are parts of load and of
+    memory.
+    """
 
     devices: int = 100_000
     companies: int = 40
     rounds: int = 3
     window_seconds: int = 60
+    writers: int = 1
     peers: bool = True
     million: bool = False
     quick: bool = False

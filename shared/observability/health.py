@@ -126,7 +126,11 @@ class BrokerLook:
     async def keep_looking(self) -> None:
         """Look for ever, whether or not anybody asks for health: an unbound queue loses events."""
         said: str | None = None
+        task = asyncio.current_task()
         while True:
+            if task is not None and task.cancelling():
+                # The client lets a cancellation vanish that comes while it closes: the service would never end.
+                raise asyncio.CancelledError
             # First, for just after a start the broker does not count the new consumer yet.
             await asyncio.sleep(BROKER_LOOK_SECONDS)
             try:

@@ -16,10 +16,11 @@ from lifecycle.stack.servers import Broker, Database
 from lifecycle.stack.throwaway import ThrowawayServers
 from shared.declaration import declare
 from shared.migrations import migrate
+from tests.support.recycling import AsNew
 
 
 class TestServers:
-    """A running pair with a migrated template; each database of a test is a copy of that, in a tenth of a second."""
+    """A running pair with a migrated template; each database of a test is a copy of that, or one made as new."""
 
     __test__ = False
 
@@ -28,6 +29,8 @@ class TestServers:
         # Unique on a given server too, where another session may run at the same time.
         self._session = uuid4().hex[:8]
         self._started = False
+        self._as_new: AsNew | None = None
+        self._free: dict[str, str] = {}
 
     @property
     def broker(self) -> Broker:
@@ -45,23 +48,34 @@ class TestServers:
             return
         await self._pair.start()
         self._started = True
-        await migrate(await self.database.create_database(self._template))
+        template = await self.database.create_database(self._template)
+        await migrate(template)
+        self._as_new = await AsNew.read(template)
 
     async def end(self) -> None:
         """Kill both; on given servers, drop what is ours."""
         if not self._started:
             return
         if not self.database.processes():
-            await self.database.drop_database(self._template)
+            for name in (*self._free, self._template):
+                await self.database.drop_database(name)
         await self._pair.end()
         self._started = False
 
     @asynccontextmanager
     async def database_for_a_test(self) -> AsyncIterator[str]:
-        """A migrated database, dropped afterwards with whoever is still connected to it."""
-        name = self._unique()
-        yield await self.database.create_database(name, self._template)
-        await self.database.drop_database(name)
+        """A migrated database with nothing in it; whoever is still connected to it afterwards is thrown out."""
+        if self._free:
+            name, url = self._free.popitem()
+        else:
+            name = self._unique()
+            url = await self.database.create_database(name, self._template)
+        yield url
+        assert self._as_new is not None, "it was started"
+        if await self._as_new.restore(url):
+            self._free[name] = url
+        else:
+            await self.database.drop_database(name)
 
     @asynccontextmanager
     async def vhost_for_a_test(self, *, settle: bool = False) -> AsyncIterator[str]:

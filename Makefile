@@ -30,7 +30,7 @@ checks: lint mypy pyright arch
 unit: setup ## Run the tests that need neither broker nor database.
 	$(BIN)/python -m pytest tests/unit -n 2 $(PYTEST_ARGS)
 
-kills: setup ## Kill write-back, and the reader of dates, a hundred times each instead of six (some minutes).
+kills: setup ## Kill write-back, and the reader of dates, a hundred times each (some minutes).
 	LIFECYCLE_TEST_KILLS=100 $(BIN)/python -m pytest tests/faults/test_writeback_kills.py \
 		tests/faults/test_sweep_kills.py $(PYTEST_ARGS)
 

@@ -22,7 +22,7 @@ from tests.support.pipelines import settings_of
 from tests.support.seeds import seeded
 from tests.support.waiting import until
 
-SEEDS: Final = int(environment().get("LIFECYCLE_TEST_KILLS", "6"))
+SEEDS: Final = int(environment().get("LIFECYCLE_TEST_KILLS", "5"))
 DEVICES: Final = 40 + 22 * SEEDS
 TURN: Final = 5
 LATENCY_MS: Final = 15

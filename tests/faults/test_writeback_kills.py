@@ -15,7 +15,7 @@ from tests.support.forked import Lives
 from tests.support.seeds import seeded
 from tests.support.waiting import until
 
-SEEDS = int(environment().get("LIFECYCLE_TEST_KILLS", "6"))
+SEEDS = int(environment().get("LIFECYCLE_TEST_KILLS", "3"))
 DEVICES = 4
 DELAY_MS = 100
 # Requests of a turn, in their order: each device is looked at, written to, and looked at again.

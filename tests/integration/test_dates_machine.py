@@ -551,6 +551,6 @@ def test_two_way_dates_come_to_rest_as_the_model_says(servers: TestServers) -> N
         run_state_machine_as_test(
             DatesMachine,
             settings=settings(
-                max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+                max_examples=12, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
             ),
         )

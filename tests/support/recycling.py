@@ -83,14 +83,14 @@ class AsNew:
             return False
         try:
             return await self._restore(conn)
-        except asyncpg.PostgresError:
-            return False
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, AssertionError):
+            return False  # somebody comes again and again, or it went away
         finally:
             await conn.close()
 
     async def _restore(self, conn: Connection) -> bool:
         await conn.execute(_ALONE)
-        await until("everybody has left", lambda: _is_alone(conn))
+        await until("everybody has left", lambda: _is_alone(conn), within=5.0)
         if await conn.fetchval(_LOOKED_AT) or await conn.fetchval(_SCHEMA) != self.schema:
             return False
         counts = await _counts(conn)

@@ -16,7 +16,7 @@ from shared.date_ledger.late_writes import push_again, recognise
 from shared.date_ledger.remote import Pulled, keep_state, take_in
 from shared.date_ledger.states import state_of
 from shared.date_ledger.values import Asset, lock_asset, store_values
-from shared.date_ledger.wishes import tell_edits, wake, wish_for
+from shared.date_ledger.wishes import follow, tell_edits, wake
 from shared.dates.calendar import FIELDS, DateField
 from shared.dates.echo import Known, RemoteState, after_pull, give_up
 from shared.dates.pushing import PushStatus, Seen
@@ -157,15 +157,7 @@ async def is_ours(step: Step, field: DateField, *, written: bool) -> None:
     counts = (await store_values(conn, fresh))[field]
     step.asset.news.extend(fresh.news)
     if (counts.value, counts.origin) != fresh.stored[field]:
-        edit_id = await conn.fetchval(
-            "select edit_id from date_observations where asset_id = $1 and field = $2 and source = $3",
-            fresh.id,
-            field,
-            counts.origin,
-        )
-        due = await wish_for(conn, fresh, field, counts, edit_id)
-        await tell_edits(conn, [edit_id])
-        step.pending += await wake(conn, due, source=SOURCE)
+        step.pending += await follow(conn, fresh, field, counts, source=SOURCE)
 
 
 async def disturb_lost(step: Step, sent: ToWrite | None) -> None:

@@ -8,7 +8,7 @@ from shared.audit import Author
 from shared.date_ledger.changes import tell_changes
 from shared.date_ledger.remote import Pulled, yield_to_remote
 from shared.date_ledger.values import lock_asset, observations, store_values
-from shared.date_ledger.wishes import tell_edits, wake, wish_for
+from shared.date_ledger.wishes import follow, tell_edits, wake, wish_for
 from shared.dates.calendar import DateField
 from shared.dates.resolving import resolve
 from shared.errors import Permanent
@@ -86,13 +86,5 @@ async def exclude_source(
     resolution = (await store_values(conn, asset))[field]
     if (resolution.value, resolution.origin) == asset.stored[field]:
         return []
-    edit_id: UUID | None = await conn.fetchval(
-        "select edit_id from date_observations where asset_id = $1 and field = $2 and source = $3",
-        asset_id,
-        field,
-        resolution.origin,
-    )
-    due = await wish_for(conn, asset, field, resolution, edit_id)
-    await tell_edits(conn, [edit_id])
-    told = await tell_changes(conn, [asset], source=author.source)
-    return [*told, *await wake(conn, due, source=author.source)]
+    pending = await follow(conn, asset, field, resolution, source=author.source)
+    return [*pending, *await tell_changes(conn, [asset], source=author.source)]

@@ -18,7 +18,7 @@ from shared.date_ledger.edits import NewEdit, record
 from shared.date_ledger.late_writes import push_again, recognise
 from shared.date_ledger.states import state_of, to_columns
 from shared.date_ledger.values import Asset, lock_asset
-from shared.date_ledger.wishes import tell_edits, wake, wish_for
+from shared.date_ledger.wishes import follow, wake
 from shared.dates.calendar import DateField
 from shared.dates.echo import RemoteState, Verdict, after_pull, judge_pulled
 from shared.dates.resolving import Resolution
@@ -28,7 +28,6 @@ from shared.events.envelope import source_of
 from shared.postgres import Connection, sql
 
 _QUIET: Final = frozenset({"echo", "stale", "unchanged"})
-_EDIT_OF: Final = "select edit_id from date_observations where asset_id = $1 and field = $2 and source = $3"
 _AFTER_THE_MANUAL_DATE: Final = """
     select greatest(clock_timestamp(), max(edited_at) + interval '1 microsecond') from date_edits
     where asset_id = $1 and field = $2 and source = $3
@@ -163,12 +162,10 @@ async def _own_word_gone(
     """Let the integration say nothing any more, for a date of ours stands there; where none is wished, that goes."""
     await _say(conn, asset, integration_id, pulled, None)
     counts = (await values.store_values(conn, asset))[pulled.field]
-    due = {integration_id}
+    pending = await wake(conn, {integration_id}, source=source)
     if (counts.value, counts.origin) != asset.stored[pulled.field]:
-        edit_id: UUID | None = await conn.fetchval(_EDIT_OF, asset.id, pulled.field, counts.origin)
-        due |= await wish_for(conn, asset, pulled.field, counts, edit_id)
-        await tell_edits(conn, [edit_id])
-    return await wake(conn, due, source=source)
+        pending += await follow(conn, asset, pulled.field, counts, source=source)
+    return pending
 
 
 async def _say(conn: Connection, asset: Asset, integration_id: UUID, pulled: Pulled, value: date | None) -> None:
@@ -188,10 +185,7 @@ async def _wish_anew(
     was = asset.stored[field]
     if (counts.value, counts.origin) == was or not (may_be_written(was[1]) or may_be_written(counts.origin)):
         return []
-    edit_id: UUID | None = await conn.fetchval(_EDIT_OF, asset.id, field, counts.origin)
-    due = await wish_for(conn, asset, field, counts, edit_id)
-    await tell_edits(conn, [edit_id])
-    return await wake(conn, due, source=source)
+    return await follow(conn, asset, field, counts, source=source)
 
 
 async def _conflict(

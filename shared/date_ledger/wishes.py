@@ -18,6 +18,8 @@ WAKE_SECONDS: Final = 30.0
 """A wake-up that nobody took for so long counts as lost, and is sent again."""
 
 
+_EDIT_OF: Final = "select edit_id from date_observations where asset_id = $1 and field = $2 and source = $3"
+
 Device = tuple[UUID, str]
 """An integration, and the id of a device in it."""
 
@@ -37,6 +39,16 @@ async def wish_for(
 ) -> set[UUID]:
     """Let every RMM that has the asset, and whose switch is on, be given what counts now, for `wake`."""
     return await wish_all(conn, [Counts(asset, field, resolution, edit_id)])
+
+
+async def follow(
+    conn: Connection, asset: Asset, field: DateField, resolution: Resolution, *, source: str
+) -> list[outbox.Pending]:
+    """Let what counts now, by what a source said, be given to the RMMs, and wake who carries it out."""
+    edit_id: UUID | None = await conn.fetchval(_EDIT_OF, asset.id, field, resolution.origin)
+    due = await wish_for(conn, asset, field, resolution, edit_id)
+    await tell_edits(conn, [edit_id])
+    return await wake(conn, due, source=source)
 
 
 async def wish_all(conn: Connection, some: Sequence[Counts], *, spare: Device | None = None) -> set[UUID]:

@@ -16,7 +16,7 @@ from services.fetcher.detail_turns import DetailTurn, Reading, Setback, setback_
 from services.fetcher.details import PostgresDetails
 from shared.audit import Author
 from shared.date_ledger.switches import switch_two_way
-from shared.dates.calendar import FIELDS
+from shared.dates.calendar import FIELDS, PURCHASE, DateField
 from shared.detail_sweep.announcing import announce_due_details, ask_for, fill_lines
 from shared.errors import ScopeMissing
 from shared.events import DateEdited, DetailDue, EventData, ProbeDue, new_event
@@ -55,6 +55,26 @@ class Sweep:
     async def publish(self, data: EventData) -> None:
         """Publish an event as a new one."""
         await self.stage.bus(new_event(data, source="test", account_id=self.stage.account_id))
+
+    async def two_way(self) -> None:
+        """Turn the writing of both dates on."""
+        author = Author(self.stage.account_id, "tester", "test")
+        async with transaction(self.stage.pool) as conn:
+            for of in FIELDS:
+                await switch_two_way(conn, author, self.integration_id, of, enabled=True)
+
+    async def edit(self, device: int, field: DateField, value: str) -> None:
+        """Somebody edits a date here."""
+        edited: dict[str, Any] = {
+            "account_id": self.stage.account_id,
+            "asset": AssetById(id=self.assets[self.devices[device]]),
+            "field": field,
+            "value": value,
+            "origin": "manual",
+            "actor": "ann",
+            "edited_at": datetime.now(UTC),
+        }
+        await self.publish(DateEdited(**edited))
 
     async def person(self, device: int, **dates: str | None) -> None:
         """Somebody edits dates in the RMM."""
@@ -201,23 +221,11 @@ async def test_a_person_who_changes_a_manual_date_in_the_rmm_is_shown_as_a_confl
     sweep: MakeSweep, in_process: MakeLoopPipeline
 ) -> None:
     s = await sweep()
-    author = Author(s.stage.account_id, "tester", "test")
-    async with transaction(s.stage.pool) as conn:
-        for of in FIELDS:
-            await switch_two_way(conn, author, s.integration_id, of, enabled=True)
+    await s.two_way()
     await in_process(s.stage, s.rmm, "fetcher", "scheduler", "writeback", detail_freshness_seconds=DAY)
     await s.read(6)
     asset = s.assets[s.devices[2]]
-    edit = DateEdited(
-        account_id=s.stage.account_id,
-        asset=AssetById(id=asset),
-        field="purchase_date",
-        value="2024-02-29",  # type: ignore[arg-type]
-        origin="manual",
-        actor="ann",
-        edited_at=datetime.now(UTC),
-    )
-    await s.publish(edit)
+    await s.edit(2, PURCHASE, "2024-02-29")
     written = "select count(*) from date_pushes where status = 'written'"
     await until("the edit is written", lambda: s.desk.value(written))
 
@@ -244,10 +252,7 @@ async def test_writing_both_dates_of_a_device_costs_two_requests_more_than_readi
     sweep: MakeSweep, in_process: MakeLoopPipeline
 ) -> None:
     s = await sweep()
-    author = Author(s.stage.account_id, "tester", "test")
-    async with transaction(s.stage.pool) as conn:
-        for of in FIELDS:
-            await switch_two_way(conn, author, s.integration_id, of, enabled=True)
+    await s.two_way()
     # A slow machine publishes the second date late; it still goes with the first.
     services = ("fetcher", "scheduler", "writeback")
     await in_process(s.stage, s.rmm, *services, detail_freshness_seconds=DAY, push_gather_seconds=0.9)
@@ -269,17 +274,8 @@ async def test_writing_both_dates_of_a_device_costs_two_requests_more_than_readi
 async def _both_written(s: Sweep, device: int) -> None:
     """Edit both dates of a device, and return when both stand in the RMM."""
     asset = s.assets[s.devices[device]]
-    for field, value in (("purchase_date", "2024-02-29"), ("warranty_expiration_date", "2029-02-28")):
-        edit = DateEdited(
-            account_id=s.stage.account_id,
-            asset=AssetById(id=asset),
-            field=field,  # type: ignore[arg-type]
-            value=value,  # type: ignore[arg-type]
-            origin="manual",
-            actor="ann",
-            edited_at=datetime.now(UTC),
-        )
-        await s.publish(edit)
+    for field, value in zip(FIELDS, ("2024-02-29", "2029-02-28"), strict=True):
+        await s.edit(device, field, value)
     written = "select count(*) from date_pushes where asset_id = $1 and status = 'written'"
 
     async def ask() -> bool:

@@ -32,6 +32,7 @@ from shared import topology
 from shared.bus import Bus, no_connection, publisher_broker
 from shared.delivery import DeliveryRules, Pause
 from shared.errors import Permanent, PipelineError
+from shared.memory import keep_freed_memory
 from shared.migrations import MigrationError, check_current
 from shared.observability import logs
 from shared.observability.health import BrokerLook, Health
@@ -288,6 +289,7 @@ def main(create_app: Callable[[], Service]) -> None:
 
 def _run(service: Service) -> None:
     logs.configure(service.name, style=service.settings.log_format, level=service.settings.log_level)
+    keep_freed_memory()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(service.run())

@@ -1,10 +1,10 @@
 """The rules for maker, model, serial, sizes, addresses and stamps of one device. Pure; what repeats is remembered."""
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
+from socket import AF_INET, inet_pton
 from typing import Final, NamedTuple
 
 from services.normalizer.vendor import Adapter, Sized
@@ -111,7 +111,6 @@ def addresses_of(adapters: Sequence[Adapter], own: str | None) -> tuple[list[str
     return (sorted(found) if found else None), trusted
 
 
-_IPV4: Final = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
 # Loopback, self-assigned and "this host" say nothing of where the device is.
 _NOWHERE: Final = ("0.", "127.", "169.254.")
 
@@ -121,13 +120,22 @@ def ip_of(adapters: Sequence[Adapter], own: str | None) -> str | None:
     for adapter in adapters:
         if adapter.ip_enabled and adapter.ipv4:
             text = adapter.ipv4.strip()
-            if _IPV4.fullmatch(text) and not text.startswith(_NOWHERE):
+            if not text.startswith(_NOWHERE) and _is_ipv4(text):
                 return text
     return _own_ip(own.strip()) if own else None
 
 
+def _is_ipv4(text: str) -> bool:
+    """Return whether this is four numbers, in base ten and without leading zeros, none left out."""
+    try:
+        inet_pton(AF_INET, text)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def _own_ip(text: str) -> str | None:
-    if _IPV4.fullmatch(text):
+    if _is_ipv4(text):
         return None if text.startswith(_NOWHERE) else text
     try:
         address = ip_address(text)

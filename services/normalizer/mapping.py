@@ -4,6 +4,7 @@ The hot path is one typed decode of each device, one encode of its asset, one ha
 is. Only a device whose types are not what we expect is read again, leniently.
 """
 
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, cast
 
 import msgspec
@@ -105,63 +106,34 @@ def _normalize(vendor: bytes, home: _Home) -> NormalizedAsset:
     device, device_id = _read(vendor)
     board = device.baseboard or device.base_board or _NO_BOARD
     system = device.system or _NO_SYSTEM
-    machine = machine_of(board.manufacturer, system.manufacturer, system.model, system.product)
+    kin = _kin_of(device, board, system, home.category)
     serial, serial_normalised = serial_of(
-        (system.serial_number, (device.bios or _NO_BIOS).serial_number, board.serial_number), machine.no_serials
+        (system.serial_number, (device.bios or _NO_BIOS).serial_number, board.serial_number), kin.machine.no_serials
     )
     macs, trusted_macs = addresses_of(device.networks or (), device.mac_address)
-    asset = _encode(_asset(device, system, home, machine, (serial, serial_normalised), macs))
+    asset = _encode(_asset(device, system, home, kin, (serial, serial_normalised), macs))
     return NormalizedAsset(
         device_id=device_id,
         content_hash=content_hash(asset, vendor),
-        serial_key=serial_key(serial_normalised, machine.maker_normalised),
+        serial_key=serial_key(serial_normalised, kin.machine.maker_normalised),
         mac_key=mac_key(trusted_macs),
         asset=msgspec.Raw(asset),
         vendor=msgspec.Raw(vendor),
     )
 
 
-def _asset(
-    device: Device,
-    system: System,
-    home: _Home,
-    machine: Machine,
-    serial: tuple[str | None, str | None],
-    macs: list[str] | None,
-) -> CanonicalAsset:
+class _Kin(NamedTuple):
+    """What devices of one make, one use and one system have in common."""
+
+    machine: Machine
+    asset_type: AssetType | None
+    operating_system: str | None
+    os_version: str | None
+
+
+def _kin_of(device: Device, board: Board, system: System, category: str) -> _Kin:
     os = device.os or _NO_OS
-    operating_system, os_version = system_of(os.product, os.type or device.os_type, os.version)
-    kind = _kind(device, system, os, home.category, machine.maker)
-    site_id = home.site_id or normalise_id(device.site_upper or device.site_camel)
-    # By position, because 21 names cost a microsecond a device; in the order of the struct.
-    return CanonicalAsset(
-        None if kind == "unknown" else kind,  # not known is not sent: it must not erase a type told by another answer
-        home.company_id
-        or normalise_id(device.company_upper or device.company_camel or device.client_upper or device.client_camel),
-        home.company_name,
-        site_id,
-        home.sites.get(site_id) if site_id else None,
-        clean(device.friendly_name) or clean(device.device_name) or clean(system.system_name),
-        machine.maker,
-        machine.maker_normalised,
-        machine.model,
-        serial[0],
-        serial[1],
-        operating_system,
-        os_version,
-        remembered_clean(device.processors[0].product) if device.processors else None,
-        total_bytes(device.physical_memory) if device.physical_memory else None,
-        total_bytes(device.drives) if device.drives else None,
-        macs,
-        ip_of(device.networks or (), device.ip_address),
-        instant(device.agent_installed),
-        sane_date(device.purchase_date) if device.purchase_date else None,
-        sane_date(device.warranty_expiration_date) if device.warranty_expiration_date else None,
-    )
-
-
-def _kind(device: Device, system: System, os: OperatingSystem, category: str, maker: str | None) -> AssetType:
-    return asset_type(
+    return _kin(
         # A detail says by its layout which list the device stands in.
         "network" if device.network is not None else "cloud" if device.cloud is not None else category,
         device.type,
@@ -171,11 +143,78 @@ def _kind(device: Device, system: System, os: OperatingSystem, category: str, ma
         device.virtual_type,
         system.category,
         system.domain_role,
-        os.type or device.os_type,
-        os.product,
-        maker,
+        system.manufacturer,
         system.model,
         system.product,
+        board.manufacturer,
+        os.product,
+        os.type or device.os_type,
+        os.version,
+    )
+
+
+@lru_cache(maxsize=8192)
+def _kin(
+    category: str,
+    own_type: str | None,
+    sub_type: str | None,
+    resource_type: str | None,
+    endpoint_type: str | None,
+    virtual_type: str | None,
+    system_category: str | None,
+    domain_role: str | None,
+    system_maker: str | None,
+    model: str | None,
+    product: str | None,
+    board_maker: str | None,
+    os_product: str | None,
+    os_type: str | None,
+    os_version: str | None,
+    /,
+) -> _Kin:
+    # One memory in front of the three: to look into each of them costs a microsecond a device.
+    machine = machine_of(board_maker, system_maker, model, product)
+    kind = asset_type(
+        category, own_type, sub_type, resource_type, endpoint_type, virtual_type, system_category, domain_role,
+        os_type, os_product, machine.maker, model, product,
+    )  # fmt: skip
+    # Not known is not sent: it must not erase a type told by another answer.
+    return _Kin(machine, None if kind == "unknown" else kind, *system_of(os_product, os_type, os_version))
+
+
+def _asset(
+    device: Device,
+    system: System,
+    home: _Home,
+    kin: _Kin,
+    serial: tuple[str | None, str | None],
+    macs: list[str] | None,
+) -> CanonicalAsset:
+    site_id = home.site_id or normalise_id(device.site_upper or device.site_camel)
+    # By position, because 21 names cost a microsecond a device; in the order of the struct.
+    return CanonicalAsset(
+        kin.asset_type,
+        home.company_id
+        or normalise_id(device.company_upper or device.company_camel or device.client_upper or device.client_camel),
+        home.company_name,
+        site_id,
+        home.sites.get(site_id) if site_id else None,
+        clean(device.friendly_name) or clean(device.device_name) or clean(system.system_name),
+        kin.machine.maker,
+        kin.machine.maker_normalised,
+        kin.machine.model,
+        serial[0],
+        serial[1],
+        kin.operating_system,
+        kin.os_version,
+        remembered_clean(device.processors[0].product) if device.processors else None,
+        total_bytes(device.physical_memory) if device.physical_memory else None,
+        total_bytes(device.drives) if device.drives else None,
+        macs,
+        ip_of(device.networks or (), device.ip_address),
+        instant(device.agent_installed),
+        sane_date(device.purchase_date) if device.purchase_date else None,
+        sane_date(device.warranty_expiration_date) if device.warranty_expiration_date else None,
     )
 
 

@@ -6,7 +6,6 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from services.writer.asset_ids import new_asset_id
 from shared.events.bulk import NormalizedAsset
 
 _encode = msgspec.json.encode
@@ -31,11 +30,6 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     def matched(self, asset_id: UUID, rule: str) -> "Row":
         """The same device, as a link to an asset that stands."""
         return replace(self, asset_id=asset_id, matched_by=rule)
-
-
-def new_row(sent: NormalizedAsset) -> Row:
-    """A device that nobody knows, with an asset id of its own."""
-    return Row(sent, new_asset_id())
 
 
 def fold(assets: Iterable[NormalizedAsset]) -> tuple[list[NormalizedAsset], int]:

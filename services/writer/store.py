@@ -4,13 +4,14 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 import asyncpg
 from asyncpg.pgproto import pgproto
 
 from services.writer import copying, rows
+from services.writer.asset_ids import new_asset_ids
 from services.writer.matching import Apart, Candidate, Match, decide
 from services.writer.pulled_dates import pulled_dates
 from services.writer.rows import Row
@@ -20,7 +21,7 @@ from shared.errors import BadMessage, StoreConflict
 from shared.events.bulk import AssetPageNormalized, NormalizedAsset
 from shared.events.envelope import new_event
 from shared.events.syncs import AssetsChanged
-from shared.postgres import Connection, Pool, again_on_conflict, sql, transaction
+from shared.postgres import Connection, Pool, again_on_conflict, array_text, sql, transaction
 from shared.runs.closing import close_if_done
 
 SOURCE: Final = "writer"
@@ -179,8 +180,8 @@ class PostgresAssets:
         answer = await conn.fetchrow(
             sql(_SQL, "ask"),
             page.integration_id,
-            [asset.device_id for asset in sent],
-            [_hash(asset.content_hash) for asset in sent],
+            array_text([asset.device_id for asset in sent]),
+            array_text([_hash(asset.content_hash) for asset in sent]),
             page.observed_seq,
         )
         assert answer is not None
@@ -191,7 +192,8 @@ class PostgresAssets:
         known: list[tuple[int, UUID]] = sorted(zip(answer["changed"], answer["changed_assets"], strict=True))
         # In the order of the ids, so that two writers do not wait for each other.
         changed = [Row(sent[place - 1], asset_id) for place, asset_id in known]
-        return [rows.new_row(sent[place - 1]) for place in new], changed
+        made = map(pgproto.UUID, new_asset_ids(len(new)))
+        return [Row(sent[place - 1], asset_id) for place, asset_id in zip(new, made, strict=True)], changed
 
     async def _update(self, conn: Connection, page: Page, changed: Sequence[Row]) -> None:
         if not changed:
@@ -232,36 +234,33 @@ class PostgresAssets:
         standing = await conn.fetchrow(
             sql(_SQL, "before_copy"),
             page.account_id,
-            [row.sent.serial_key for row in new if row.sent.serial_key],
-            [row.sent.mac_key for row in new if row.sent.mac_key],
+            array_text([row.sent.serial_key for row in new if row.sent.serial_key]),
+            array_text([row.sent.mac_key for row in new if row.sent.mac_key]),
             len(new),
         )
         assert standing is not None
         free, others = copying.split(new, set(standing["serials"]), set(standing["macs"]))
         # In the order of the claims, so that two writers do not wait for each other.
         free.sort(key=lambda row: (row.sent.serial_key or "", row.sent.mac_key or ""))
-        records = [
-            copying.asset_and_device(
-                row,
-                key,
-                account_id=page.account_id,
-                integration_id=page.integration_id,
-                observed_seq=page.observed_seq,
-            )
-            for row, key in zip(free, standing["ids"], strict=False)
-        ]
+        keys: list[int] = standing["ids"][: len(free)]
+        bodies = copying.bodies(
+            zip(free, keys, strict=True),
+            account_id=page.account_id,
+            integration_id=page.integration_id,
+            observed_seq=page.observed_seq,
+        )
         try:
-            await conn.copy_records_to_table(
-                "assets", records=[asset for asset, _ in records], columns=copying.ASSET_COLUMNS
-            )
-            await conn.copy_records_to_table(
-                "devices", records=[device for _, device in records], columns=copying.DEVICE_COLUMNS
-            )
+            for table, body, columns in (
+                ("assets", bodies.assets, copying.ASSET_COLUMNS),
+                ("devices", bodies.devices, copying.DEVICE_COLUMNS),
+            ):
+                # A buffer, which the driver takes and its type stubs do not know; it would take bytes for a path.
+                buffer = cast("Any", memoryview(body))
+                await conn.copy_to_table(table, source=buffer, columns=columns, format="binary")
         except asyncpg.UniqueViolationError as error:
             raise StoreConflict(f"a device of run {page.run_id}, or a claim of one, was written meanwhile") from error
-        for row, key in zip(free, standing["ids"], strict=False):
-            written.add(key, CREATED)
-            written.created.append(row.asset_id)
+        written.add_all(keys, CREATED)
+        written.created += [row.asset_id for row in free]
         return others
 
     async def _settle(self, conn: Connection, page: Page, refused: Sequence[Row], written: Written) -> list[Row]:

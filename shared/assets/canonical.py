@@ -1,7 +1,7 @@
 """The canonical hardware asset: the columns that every source is mapped to."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -9,6 +9,10 @@ AssetType = Literal[
     "server", "workstation", "laptop", "virtual_machine", "network_device", "printer", "phone", "tablet", "other",
     "unknown",
 ]  # fmt: skip
+
+Bytes = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""As many as Postgres counts."""
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class CanonicalAsset(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -37,10 +41,10 @@ class CanonicalAsset(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     operating_system: str | None = None
     os_version: str | None = None
     processor: str | None = None
-    memory_bytes: int | None = None
-    storage_bytes: int | None = None
+    memory_bytes: Bytes | None = None
+    storage_bytes: Bytes | None = None
     mac_addresses: list[str] | None = None
     ip_address: str | None = None
-    agent_installed_at: datetime | None = None
+    agent_installed_at: Instant | None = None
     purchase_date: date | None = None
     warranty_expiration_date: date | None = None

@@ -61,7 +61,7 @@ def test_any_strings_come_back_as_they_were(some: list[NormalizedAsset], serial:
 @given(many)
 @settings(max_examples=40, deadline=None)
 def test_what_the_vendor_sent_goes_on_byte_for_byte(some: list[NormalizedAsset]) -> None:
-    assert rows.vendors(map(rows.new_row, some)) == [bytes(asset.vendor).decode() for asset in some]
+    assert rows.vendors([Row(asset, ASSET_ID) for asset in some]) == [bytes(asset.vendor).decode() for asset in some]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 99)), max_size=12))
@@ -79,11 +79,6 @@ def test_no_rows_are_an_empty_array() -> None:
     assert rows.fold([]) == ([], 0)
 
 
-def test_a_new_row_has_an_asset_id_of_its_own() -> None:
-    asset = sent("a")
-    assert rows.new_row(asset).asset_id != rows.new_row(asset).asset_id
-
-
 def test_a_matched_row_keeps_its_device_and_names_the_rule() -> None:
-    row = rows.new_row(sent("a")).matched(ASSET_ID, "serial")
+    row = Row(sent("a"), ASSET_ID).matched(ASSET_ID, "serial")
     assert (row.sent.device_id, row.asset_id, row.matched_by) == ("a", ASSET_ID, "serial")

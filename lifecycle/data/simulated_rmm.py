@@ -8,6 +8,7 @@ from urllib.parse import quote
 import httpx
 
 from lifecycle.exits import Unreachable
+from lifecycle.stack.certificates import certificates_for
 from shared.dates.calendar import DateField
 
 _SECONDS: Final = 10.0
@@ -35,8 +36,12 @@ class SimulatedRmm:
 
     async def _ask(self, method: str, path: str, body: object = None) -> Any:
         try:
-            # trust_env: a proxy from the environment would be asked for 127.0.0.1.
-            async with httpx.AsyncClient(base_url=self.base_url, timeout=_SECONDS, trust_env=False) as client:
+            async with httpx.AsyncClient(
+                base_url=self.base_url,
+                timeout=_SECONDS,
+                verify=certificates_for(self.base_url),
+                trust_env=False,  # a proxy from the environment would be asked for 127.0.0.1
+            ) as client:
                 answer = await client.request(method, f"/_sim/{path}", json=body)
         except httpx.TransportError as error:
             raise Unreachable("the simulated RMM cannot be reached", "look with: lifecycle ps") from error

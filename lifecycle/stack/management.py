@@ -6,6 +6,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 import httpx
 
 from lifecycle.exits import Failure
+from lifecycle.stack.certificates import certificates_for
 from lifecycle.stack.servers import login_of
 from shared import topology
 
@@ -55,8 +56,13 @@ async def missing_bindings(management_url: str, amqp_url: str) -> list[tuple[str
 def _client(management_url: str) -> httpx.AsyncClient:
     parts = urlsplit(management_url)
     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    # trust_env: a proxy from the environment would be asked for 127.0.0.1.
-    return httpx.AsyncClient(base_url=bare, auth=login_of(management_url), timeout=_SECONDS, trust_env=False)
+    return httpx.AsyncClient(
+        base_url=bare,
+        auth=login_of(management_url),
+        timeout=_SECONDS,
+        verify=certificates_for(bare),
+        trust_env=False,  # a proxy from the environment would be asked for 127.0.0.1
+    )
 
 
 async def _delete(client: httpx.AsyncClient, name: str) -> None:

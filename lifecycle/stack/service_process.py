@@ -1,16 +1,15 @@
 """One replica of a service: started, watched, and started again whenever it ends."""
 
 import asyncio
-import ssl
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import httpx
 
+from lifecycle.stack.certificates import certificates_for
 from lifecycle.stack.processes import Child, Start
 from lifecycle.stack.state import ProcessRecord
 
@@ -141,19 +140,13 @@ class ServiceProcess:
             self._changed()
 
 
-@cache
-def _bare_tls() -> ssl.SSLContext:
-    # For http only. A context of httpx's own reads all certificates of the machine, at every look at every service.
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
 def http_probe(url: str) -> Probe:
     """Whether the address answers with a success."""
 
     async def answers() -> bool:
         try:
             # trust_env: a proxy from the environment would be asked for 127.0.0.1.
-            async with httpx.AsyncClient(timeout=5, trust_env=False, verify=_bare_tls()) as client:
+            async with httpx.AsyncClient(timeout=5, trust_env=False, verify=certificates_for(url)) as client:
                 return (await client.get(url)).is_success
         except httpx.HTTPError:
             return False

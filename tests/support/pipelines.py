@@ -13,6 +13,7 @@ import httpx
 import structlog
 
 from lifecycle.settings import environment
+from lifecycle.stack.certificates import certificates_for
 from lifecycle.stack.layout import project_root
 from lifecycle.stack.ports import free_ports
 from lifecycle.stack.processes import Child, Start
@@ -195,12 +196,12 @@ class ProcessPipeline:
 
     async def ready(self, *replicas: Replica) -> None:
         """Wait until these, or all, say that they do their job."""
-        async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=10, verify=certificates_for("http://127.0.0.1"), trust_env=False) as http:
             await asyncio.gather(*(self._ready(http, replica) for replica in replicas or self.replicas))
 
     async def health(self, replica: Replica) -> httpx.Response:
         """What a replica says of itself."""
-        async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=10, verify=certificates_for("http://127.0.0.1"), trust_env=False) as http:
             return await http.get(f"{replica.health_url}/ready")
 
     def of(self, service: str) -> list[Replica]:

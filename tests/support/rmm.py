@@ -11,6 +11,7 @@ from typing import Any, Self
 import httpx
 import uvicorn
 
+from lifecycle.stack.certificates import certificates_for
 from simulator.app import create_app
 from simulator.config import SimulatorConfig
 from simulator.fleet import Fleet
@@ -38,7 +39,7 @@ class Rmm:
     @asynccontextmanager
     async def at(cls, url: str) -> AsyncIterator[Self]:
         """The simulator that listens there."""
-        async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=url, timeout=60, verify=certificates_for(url), trust_env=False) as http:
             yield cls(url, http)
 
     async def control(self, method: str, path: str, body: Any = None, **query: Any) -> Any:

@@ -41,6 +41,24 @@ class Kept:
     refused: str | None = None
 
 
+class _Channel:
+    """One channel of a connection for many questions, and the next one where the broker has closed it.
+
+    It closes a channel for a passive declare of what is missing, and for a bind that it refuses. A channel for each
+    question would cost several times what the question does.
+    """
+
+    def __init__(self, connection: AbstractConnection) -> None:
+        self._connection = connection
+        self._channel: AbstractChannel | None = None
+
+    async def open(self) -> AbstractChannel:
+        """The channel that is open now, or a new one."""
+        if self._channel is None or self._channel.is_closed:
+            self._channel = await self._connection.channel()
+        return self._channel
+
+
 async def _connect(amqp_url: str) -> AbstractConnection:
     try:
         return await aio_pika.connect(amqp_url, timeout=10)
@@ -102,7 +120,8 @@ async def check_queues(amqp_url: str, names: tuple[str, ...]) -> list[Finding]:
     """Look at some queues only."""
     connection = await _connect(amqp_url)
     async with connection:
-        return [await _look(connection, "queue", name) for name in names]
+        channel = _Channel(connection)
+        return [await _look(channel, "queue", name) for name in names]
 
 
 async def keep(
@@ -115,9 +134,10 @@ async def keep(
     connection = await _connect(amqp_url)
     try:
         async with connection:
+            channel = _Channel(connection)
             return (
-                [await _look(connection, "queue", name) for name in names],
-                [await _bind_again(connection, queue) for queue in kept],
+                [await _look(channel, "queue", name) for name in names],
+                [await _bind_again(channel, queue) for queue in kept],
             )
     except asyncio.CancelledError:
         # A connection that is lost in the middle ends a call in a CancelledError that nobody asked for (docs/adr/0002).
@@ -129,13 +149,11 @@ async def keep(
         raise BrokerUnavailable(f"the broker did not answer the check: {type(error).__name__}") from error
 
 
-async def _bind_again(connection: AbstractConnection, queue: topology.Queue) -> Kept:
-    # A refused bind closes the channel, so each queue has its own.
+async def _bind_again(channel: _Channel, queue: topology.Queue) -> Kept:
     try:
-        async with connection.channel() as channel:
-            found = await channel.get_queue(queue.name, ensure=False)
-            for exchange, key in queue.bindings:
-                await found.bind(exchange, routing_key=key)
+        found = await (await channel.open()).get_queue(queue.name, ensure=False)
+        for exchange, key in queue.bindings:
+            await found.bind(exchange, routing_key=key)
     except AMQPConnectionError as error:
         raise BrokerUnavailable("the broker closed the connection during the check") from error
     except ChannelAccessRefused as error:
@@ -146,22 +164,22 @@ async def _bind_again(connection: AbstractConnection, queue: topology.Queue) -> 
 
 
 async def _findings(connection: AbstractConnection) -> list[Finding]:
+    channel = _Channel(connection)
     return [
-        *[await _look(connection, "exchange", name) for name in topology.EXCHANGES],
-        *[await _look(connection, "queue", queue.name) for queue in topology.queues()],
+        *[await _look(channel, "exchange", name) for name in topology.EXCHANGES],
+        *[await _look(channel, "queue", queue.name) for queue in topology.queues()],
     ]
 
 
-async def _look(connection: AbstractConnection, kind: str, name: str) -> Finding:
-    # A passive declare of what is missing closes the channel, so each look has its own.
+async def _look(channel: _Channel, kind: str, name: str) -> Finding:
     try:
-        async with connection.channel() as channel:
-            if kind == "exchange":
-                await channel.declare_exchange(name, passive=True)
-                return Finding(kind, name, present=True)
-            queue = await channel.declare_queue(name, passive=True)
-            result = queue.declaration_result
-            return Finding(kind, name, present=True, messages=result.message_count, consumers=result.consumer_count)
+        asked = await channel.open()
+        if kind == "exchange":
+            await asked.declare_exchange(name, passive=True)
+            return Finding(kind, name, present=True)
+        queue = await asked.declare_queue(name, passive=True)
+        result = queue.declaration_result
+        return Finding(kind, name, present=True, messages=result.message_count, consumers=result.consumer_count)
     except AMQPConnectionError as error:
         raise BrokerUnavailable("the broker closed the connection during the check") from error
     except AMQPError:

@@ -82,13 +82,6 @@ async def amqp_url(servers: "TestServers") -> AsyncIterator[str]:
         yield url
 
 
-@pytest.fixture
-async def settled_amqp_url(servers: "TestServers") -> AsyncIterator[str]:
-    """Like `amqp_url`, and old enough that a kill -9 of the broker loses nothing that it has confirmed."""
-    async with servers.vhost_for_a_test(settle=True) as url:
-        yield url
-
-
 @pytest.fixture(scope="session")
 def private_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator["PrivateServers"]:
     """A second pair, for tests that kill and restart servers: nobody else uses it, and each leaves it running."""

@@ -25,6 +25,8 @@ async def finding(flow: LoopPipeline, service: str, words: str) -> None:
 
 async def limit(stage: Stage, queue: str, length: int | None) -> None:
     """Let a queue hold so many messages and refuse more, or any number again."""
+    async with queues.open_channel(stage.amqp_url) as channel:
+        await queues.spoil(channel)
     vhost = stage.amqp_url.rpartition("/")[2]
     base, login = stage.management_url.rpartition("@")[2], login_of(stage.management_url)
     async with httpx.AsyncClient(base_url=f"http://{base}", auth=login, timeout=30, trust_env=False) as http:

@@ -20,6 +20,7 @@ STREAMS = (topology.JOURNAL, topology.PAGES_JOURNAL)
 QUEUES = tuple(queue.name for queue in topology.queues() if queue.name not in STREAMS)
 _TAP = "test.tap"
 _MARK = "x-test-mark"
+_SPOILT = "test.spoilt"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,15 @@ async def delete(amqp_url: str, name: str) -> None:
     """Delete a queue under its consumers."""
     async with open_channel(amqp_url) as channel:
         await channel.queue_delete(name)
+        await spoil(channel)
+
+
+async def spoil(channel: AbstractChannel) -> None:
+    """Let no other test have this vhost, whatever is mended in it.
+
+    A queue that could not pass a message on tries again in three minutes, and until then nobody can see what it holds.
+    """
+    await channel.declare_exchange(_SPOILT, durable=True)
 
 
 async def publish(amqp_url: str, messages: Iterable[Said], *, exchange: str = topology.EVENTS) -> None:

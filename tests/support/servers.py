@@ -14,13 +14,16 @@ from lifecycle.stack.broker import LocalBroker
 from lifecycle.stack.database import LocalPostgres
 from lifecycle.stack.servers import Broker, Database
 from lifecycle.stack.throwaway import ThrowawayServers
-from shared.declaration import declare
 from shared.migrations import migrate
 from tests.support.recycling import AsNew
+from tests.support.vhosts import Vhosts
 
 
 class TestServers:
-    """A running pair with a migrated template; each database of a test is a copy of that, or one made as new."""
+    """A running pair with a migrated template; each database of a test is a copy of that.
+
+    A database or a vhost that a test leaves as it may be left is made as new for another.
+    """
 
     __test__ = False
 
@@ -31,6 +34,7 @@ class TestServers:
         self._started = False
         self._as_new: AsNew | None = None
         self._free: dict[str, str] = {}
+        self._vhosts: Vhosts | None = None
 
     @property
     def broker(self) -> Broker:
@@ -51,11 +55,14 @@ class TestServers:
         template = await self.database.create_database(self._template)
         await migrate(template)
         self._as_new = await AsNew.read(template)
+        self._vhosts = Vhosts(self.broker, self._unique)
 
     async def end(self) -> None:
         """Kill both; on given servers, drop what is ours."""
         if not self._started:
             return
+        if self._vhosts is not None and not self.broker.processes():
+            await self._vhosts.drop_all()
         if not self.database.processes():
             for name in (*self._free, self._template):
                 await self.database.drop_database(name)
@@ -79,12 +86,17 @@ class TestServers:
 
     @asynccontextmanager
     async def vhost_for_a_test(self, *, settle: bool = False) -> AsyncIterator[str]:
-        """A vhost with our topology, deleted afterwards; `settle` waits until its queues survive a kill -9."""
-        name = self._unique()
-        url = await self.broker.create_vhost(name)
-        await declare(url, settle=settle)
-        yield url
-        await self.broker.delete_vhost(name)
+        """A vhost with our topology and nothing else.
+
+        `settle` is for a test that kills the broker: the queues survive that, and nobody gets the vhost afterwards.
+        """
+        assert self._vhosts is not None, "it was started"
+        vhost = await (self._vhosts.make(settle=True) if settle else self._vhosts.take())
+        yield vhost.url
+        if settle:
+            await self._vhosts.drop(vhost)
+        else:
+            self._vhosts.give_back(vhost)
 
     @property
     def _template(self) -> str:

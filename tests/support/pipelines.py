@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,9 +13,7 @@ import structlog
 
 from lifecycle.settings import environment
 from lifecycle.stack.certificates import certificates_for
-from lifecycle.stack.layout import project_root
 from lifecycle.stack.ports import free_ports
-from lifecycle.stack.processes import Child, Start
 from services.fetcher.app import create_app as create_fetcher
 from services.fetcher.settings import FetcherSettings
 from services.normalizer.app import NormalizerSettings
@@ -27,8 +24,9 @@ from services.writeback.app import create_app as create_writeback
 from services.writeback.settings import WritebackSettings
 from services.writer.app import WriterSettings
 from services.writer.app import create_app as create_writer
-from shared.runtime import Service
+from shared.runtime import Service, main
 from shared.settings import ServiceSettings
+from tests.support.forks import Fork
 from tests.support.stage import Stage
 from tests.support.waiting import until
 
@@ -162,9 +160,10 @@ class Replica:
 
     service: str
     number: int
-    start: Start = field(repr=False)
+    variables: dict[str, str] = field(repr=False)
+    log: Path
     health_url: str
-    child: Child = field(repr=False)
+    child: Fork = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -177,7 +176,7 @@ class Replica:
 
 
 class ProcessPipeline:
-    """Services as `python -m services.…`, each replica a process with its own settings, port and log."""
+    """Services as processes, each replica with its own settings, port and log."""
 
     def __init__(self, stage: Stage, rmm_url: str, folder: Path, **settings: Any) -> None:
         self._stage = stage
@@ -223,7 +222,7 @@ class ProcessPipeline:
 
     def start_again(self, replica: Replica) -> None:
         """Start the process of a replica that has ended, as a supervisor does; it gets ready by itself."""
-        replica.child = Child.start(replica.start)
+        replica.child = self._child(replica.service, replica.variables, replica.log)
 
     async def stop(self) -> None:
         """SIGTERM to all, and wait."""
@@ -235,7 +234,7 @@ class ProcessPipeline:
 
     def log(self, replica: Replica) -> str:
         """What a replica has said so far, over all of its lives."""
-        return replica.start.log.read_text(errors="replace")
+        return replica.log.read_text(errors="replace")
 
     def logs(self) -> dict[str, str]:
         """What each replica has said."""
@@ -247,16 +246,14 @@ class ProcessPipeline:
         variables = {
             **inherited,
             **{f"LIFECYCLE_{name.upper()}": str(value) for name, value in values.items()},
-            "PYTHONPATH": str(project_root()),
-            "PYTHONUNBUFFERED": "1",
         }
-        start = Start(
-            (sys.executable, "-m", f"services.{service}"),
-            variables,
-            self._folder / f"{service}-{number}.log",
-            self._folder,
-        )
-        return Replica(service, number, start, f"http://127.0.0.1:{port}/health", Child.start(start))
+        log = self._folder / f"{service}-{number}.log"
+        child = self._child(service, variables, log)
+        return Replica(service, number, variables, log, f"http://127.0.0.1:{port}/health", child)
+
+    def _child(self, service: str, variables: dict[str, str], log: Path) -> Fork:
+        # What `python -m services.…` does.
+        return Fork.start(main, KINDS[service].create, variables=variables, folder=self._folder, log=log)
 
     async def _ready(self, http: httpx.AsyncClient, replica: Replica) -> None:
         async def ask() -> bool:

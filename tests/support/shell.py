@@ -5,18 +5,18 @@ The process is forked from one that has everything imported, for a test proves n
 
 import asyncio
 import json
-import multiprocessing
 import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from lifecycle.main import run
 from lifecycle.settings import environment
 from lifecycle.stack.layout import project_root
+from tests.support.forks import FORKED
 from tests.support.stage import Stage
 
 
@@ -60,7 +60,7 @@ class Shell:
         with tempfile.TemporaryDirectory() as name:
             files = Path(name)
             (files / "0").write_text(stdin)
-            process = _FORKED.Process(target=_become, args=(files, [*map(str, words)], self.variables, self.folder))
+            process = FORKED.Process(target=_become, args=(files, [*map(str, words)], self.variables, self.folder))
             process.start()
             await asyncio.to_thread(process.join)
             assert process.exitcode is not None
@@ -76,12 +76,6 @@ class Shell:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-
-
-_FORKED: Final = multiprocessing.get_context("forkserver")
-_FORKED.set_forkserver_preload(
-    [__name__, "shared.bus", "lifecycle.data.importing", "lifecycle.data.editing", "lifecycle.data.runs"]
-)
 
 
 def _become(files: Path, words: Sequence[str], variables: Mapping[str, str], folder: Path) -> None:

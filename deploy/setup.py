@@ -113,18 +113,27 @@ def install_packages() -> None:
     count = sum(1 for line in LOCK.read_text().splitlines() if line and line[0].isalpha())
     say(f"installing {count} packages from {LOCK.name}")
     command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"]
-    run([*command, "--require-hashes", "-r", str(LOCK)], "the packages cannot be installed")
+    # pip would compile them one after the other, on one core.
+    run([*command, "--no-compile", "--require-hashes", "-r", str(LOCK)], "the packages cannot be installed")
+    say("compiling them")
+    # What cannot be compiled is said when it is imported: some packages have files for another Python than this.
+    subprocess.run([PYTHON, "-m", "compileall", "-qq", "-j", "0", packages_folder()], check=False)  # noqa: S603 - our own interpreter
 
 
-def install_command() -> None:
-    """Makes this checkout importable and `lifecycle` a command: what an editable install would do, without a build."""
+def packages_folder() -> str:
+    """Where the packages are."""
     asked = subprocess.run(  # noqa: S603 - our own interpreter
         [PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
         capture_output=True,
         text=True,
         check=True,
     )
-    (Path(asked.stdout.strip()) / "lifecycle_sync_checkout.pth").write_text(f"{ROOT}\n")
+    return asked.stdout.strip()
+
+
+def install_command() -> None:
+    """Makes this checkout importable and `lifecycle` a command: what an editable install would do, without a build."""
+    (Path(packages_folder()) / "lifecycle_sync_checkout.pth").write_text(f"{ROOT}\n")
     COMMAND.write_text(LAUNCHER.format(python=PYTHON))
     COMMAND.chmod(0o755)
 

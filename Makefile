@@ -22,7 +22,7 @@ demo: setup ## Start everything with a simulated RMM, sync its devices, edit a d
 
 test: setup ## Run every check and every test, against a real RabbitMQ and a real Postgres.
 	@failed=; $(MAKE) --no-print-directory --keep-going -j 2 checks || failed=" checks"; \
-	$(BIN)/python -m pytest -n 3 --dist worksteal $(SECOND_TRY) $(PYTEST_ARGS) || failed="$$failed pytest"; \
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(SECOND_TRY) $(PYTEST_ARGS) || failed="$$failed pytest"; \
 	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
 checks: lint mypy pyright arch

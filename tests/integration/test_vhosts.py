@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
 import aio_pika
@@ -53,17 +53,15 @@ class Place:
 
 
 @pytest.fixture
-async def place(servers: TestServers) -> AsyncIterator[Place]:
+async def place(servers: TestServers, amqp_url: str) -> AsyncIterator[Place]:
     management_url = servers.broker.management_url
     assert management_url is not None
-    vhosts = Vhosts(servers.broker, lambda: f"test_place_{uuid4().hex[:8]}")
-    vhost = await vhosts.make()
+    vhost = Vhost(unquote(urlsplit(amqp_url).path.removeprefix("/")), amqp_url)
     as_new = AsNew(management_url, within=1)
     await as_new.learn(vhost)
     host = management_url.rpartition("@")[2]
     async with httpx.AsyncClient(base_url=f"http://{host}", auth=login_of(management_url), trust_env=False) as api:
         yield Place(vhost, as_new, api)
-    await vhosts.drop(vhost)
 
 
 async def is_empty(url: str) -> bool:

@@ -42,19 +42,19 @@ class PostgresEdits:
         """Record an edit once; it and everything that follows commit together. Raises StoreUnavailable."""
         await self._together.do(order)
 
-    async def _record_lot(self, orders: Sequence[EditOrder]) -> Sequence[EditOrder]:
+    async def _record_lot(self, lot: Sequence[EditOrder], *, alone: bool) -> Sequence[EditOrder]:
         """Record edits in one transaction; gives back those whose assets somebody else has in hand."""
-        lot = await again_on_conflict(lambda: self._record(orders))
-        sent = await self._events.publish_many(lot.pending)
+        recorded = await again_on_conflict(lambda: self._record(lot, patient=alone))
+        sent = await self._events.publish_many(recorded.pending)
         if sent:
             async with connection(self._pool) as conn:
                 await outbox.delete_all(conn, sent)
-        return lot.left
+        return recorded.left
 
-    async def _record(self, orders: Sequence[EditOrder]) -> "_Lot":
+    async def _record(self, orders: Sequence[EditOrder], *, patient: bool) -> "_Lot":
         async with transaction(self._pool) as conn:
             now, new = await _new(conn, orders)
-            lot = _Lot(now, patient=len(orders) == 1)
+            lot = _Lot(now, patient)
             await lot.record(conn, [order for _, order in new])
             edits = [order.edit for _, order in new]
             if await conn.fetchval(_TAKEN, [edit.id for edit in edits], [edit.account_id for edit in edits]):

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from contextvars import Context
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from shared.errors import StoreUnavailable
 
 T = TypeVar("T")
+One_contra = TypeVar("One_contra", contravariant=True)
 
 LOTS_AT_ONCE: Final = 2
 """A second lot is begun beside the first only where it is full: small ones would cost more than they gain."""
@@ -16,15 +17,26 @@ LOTS_AT_ONCE: Final = 2
 ALONE_AT_ONCE: Final = 4
 
 
+class Work(Protocol[One_contra]):
+    """Does a lot, all or nothing, and returns what of it could not be done without waiting for somebody else.
+
+    `alone` is one of those, which others no longer wait behind: it waits as long as it takes.
+    """
+
+    async def __call__(self, lot: Sequence[One_contra], *, alone: bool) -> Collection[Any]:
+        """Do it."""
+        ...
+
+
 class Together(Generic[T]):
     """Does lots of at most `most`. Nothing waits for others to come: what is asked for alone is done at once.
 
-    `work` does a lot, all or nothing, and returns what of it could not be done with the others, which is then done
-    alone. So is each of a lot that failed, for one of them may be at fault; only where the store is away all have the
-    same answer.
+    What could not be done without waiting is done again by itself, beside the lots that follow: also the only one of
+    its lot, or all that come later would wait with it. So is each of a lot that failed, for one of them may be at
+    fault; only where the store is away all have the same answer.
     """
 
-    def __init__(self, work: Callable[[Sequence[T]], Awaitable[Collection[T]]], *, most: int) -> None:
+    def __init__(self, work: Work[T], *, most: int) -> None:
         self._work = work
         self._most = most
         self._line: deque[tuple[T, asyncio.Future[None]]] = deque()
@@ -56,11 +68,11 @@ class Together(Generic[T]):
         finally:
             self._lots -= 1
 
-    async def _do(self, lot: list[tuple[T, asyncio.Future[None]]]) -> None:
+    async def _do(self, lot: list[tuple[T, asyncio.Future[None]]], *, alone: bool = False) -> None:
         if not lot:
             return
         try:
-            left = await self._work([one for one, _ in lot])
+            left = await self._work([one for one, _ in lot], alone=alone)
         except StoreUnavailable as error:
             for _, done in lot:
                 _fail(done, error)
@@ -82,7 +94,7 @@ class Together(Generic[T]):
 
     async def _do_alone(self, each: tuple[T, asyncio.Future[None]]) -> None:
         async with self._alone:
-            await self._do([each])
+            await self._do([each], alone=True)
 
 
 def _fail(done: "asyncio.Future[None]", error: Exception) -> None:

@@ -180,8 +180,8 @@ class PostgresAssets:
         answer = await conn.fetchrow(
             sql(_SQL, "ask"),
             page.integration_id,
-            array_text([asset.device_id for asset in sent]),
-            array_text([_hash(asset.content_hash) for asset in sent]),
+            [asset.device_id for asset in sent],
+            [_hash(asset.content_hash) for asset in sent],
             page.observed_seq,
         )
         assert answer is not None

@@ -40,6 +40,9 @@ from tests.support.waiting import until
 DONE = ("written", "unchanged", "superseded", "refused", "failed", "recorded")
 DAYS = ("2025-03-01", "2028-03-01")
 MOMENT = datetime(2026, 11, 1, tzinfo=UTC)
+SOMEBODY_WAITS = (
+    "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
+)
 
 
 @dataclass
@@ -445,6 +448,20 @@ async def test_edits_that_come_at_once_are_recorded_together_and_none_waits_for_
     assert await w.desk.value("select count(distinct xmin::text) from date_edits") < len(events)
     assert str((await w.asset(1))["purchase_date"]) == "2025-03-03"
     assert (await w.asset(2))["version"] == 3
+
+
+async def test_an_edit_that_comes_alone_and_has_to_wait_for_its_asset_keeps_nobody_waiting(world: MakeWorld) -> None:
+    w = await world(switched=False)
+    await w.start()
+    waiting, later = w.event(0, "2025-03-01"), w.event(1, "2025-03-01")
+    async with transaction(w.stage.pool) as conn:
+        await conn.execute("select from assets where id = $1 for update", w.assets[w.devices[0]["id"]])
+        await w.publish(waiting)
+        await until("it waits for the asset", lambda: w.desk.value(SOMEBODY_WAITS))
+        await w.publish(later)
+        assert (await w.settled(later))["status"] == "recorded"
+        assert await w.desk.value("select count(*) from date_edits where event_id = $1", waiting["id"]) == 0
+    assert (await w.settled(waiting))["status"] == "recorded"
 
 
 async def test_ten_edits_of_a_field_are_one_write_of_the_newest_in_any_order(world: MakeWorld) -> None:

@@ -17,7 +17,7 @@ with answers as (
             where c.integration_id = $1 and c.observed_seq > $4 and r.kind = 'full'
                 and r.status in ('succeeded', 'succeeded_with_rejects')
         ) else false end as stands
-    from unnest($2::text::text[], $3::text::uuid[]) with ordinality as i (device_id, content_hash, n)
+    from unnest($2::text[], $3::uuid[]) with ordinality as i (device_id, content_hash, n)
     left join lateral (
         select id, asset_id, content_hash, observed_seq, state from devices
         where integration_id = $1 and device_id = i.device_id limit 1

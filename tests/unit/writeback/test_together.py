@@ -17,16 +17,19 @@ class Store:
         self.open = asyncio.Event()
         self.open.set()
         self.locked: set[str] = set()
+        self.unlocked = asyncio.Event()
         self.bad: dict[str, Exception] = {}
         self.together = Together(self._work, most=most)
 
-    async def _work(self, lot: Sequence[str]) -> Collection[str]:
+    async def _work(self, lot: Sequence[str], *, alone: bool) -> Collection[str]:
         self.lots.append(list(lot))
         await self.open.wait()
         for one in lot:
             if one in self.bad:
                 raise self.bad[one]
-        return [one for one in lot if one in self.locked] if len(lot) > 1 else []
+        if alone and self.locked.intersection(lot):
+            await self.unlocked.wait()
+        return [] if alone else [one for one in lot if one in self.locked]
 
     def ask(self, *names: str) -> list[asyncio.Task[None]]:
         return [asyncio.create_task(self.together.do(name)) for name in names]
@@ -81,8 +84,21 @@ async def test_a_lot_is_never_larger_than_it_may_be() -> None:
 async def test_what_cannot_be_done_with_the_others_is_done_alone() -> None:
     store = Store()
     store.locked = {"b"}
+    store.unlocked.set()
     await asyncio.gather(*store.ask(*"abc"))
     assert store.lots == [["a", "b", "c"], ["b"]]
+
+
+async def test_nobody_waits_behind_one_that_came_alone_and_has_to_wait() -> None:
+    store = Store()
+    store.locked = {"first"}
+    (first,) = store.ask("first")
+    await settle()
+    await asyncio.wait_for(store.together.do("second"), timeout=5)
+    assert not first.done()
+    store.unlocked.set()
+    await first
+    assert store.lots == [["first"], ["first"], ["second"]]
 
 
 async def test_one_that_is_at_fault_fails_alone() -> None:

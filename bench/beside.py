@@ -38,16 +38,20 @@ class Round:
 
 
 async def run(servers: Servers, options: Options) -> Measured:
-    """In each round a new database, with the services up."""
-    rmm = await servers.start_fleet(options.devices, options.companies, "--tenant", f"small={_SMALL}")
-    async with httpx.AsyncClient(base_url=rmm.url, trust_env=False) as client:
-        listed: int = (await client.get("/_sim/count")).json()["platform"]
+    """In each round a new database and a new RMM, with the services up.
+
+    A new RMM, because each account signs in by itself, and after some thirty sign-ins of one key the vendor locks it
+    for minutes (API notes 1): then a small sync waits for that.
+    """
     rounds: list[Round] = []
     for number in options.numbers:
         tell(f" round {number} of {options.rounds}")
+        rmm = await servers.start_fleet(options.devices, options.companies, "--tenant", f"small={_SMALL}")
+        async with httpx.AsyncClient(base_url=rmm.url, trust_env=False) as client:
+            listed: int = (await client.get("/_sim/count")).json()["platform"]
         rounds.append(one := await _play(servers, rmm, number, listed))
+        await servers.stop_rmm(rmm)
         tell(f"  alone {statistics.median(one.alone):.2f} s, beside {statistics.median(one.beside):.2f} s")
-    await servers.stop_rmm(rmm)
     alone = tuple(seconds for one in rounds for seconds in one.alone)
     beside = tuple(seconds for one in rounds for seconds in one.beside)
     ended = [flag for one in rounds for flag in one.to_the_end]

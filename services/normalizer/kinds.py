@@ -63,40 +63,11 @@ _PERSONAL_OS: Final = _any_of(r"windows", r"mac ?os", r"darwin", r"os x", r"linu
 
 
 @lru_cache(maxsize=4096)
-def asset_type(
-    category: str,
-    own_type: str | None,
-    sub_type: str | None,
-    resource_type: str | None,
-    endpoint_type: str | None,
-    virtual_type: str | None,
-    system_category: str | None,
-    domain_role: str | None,
-    os_type: str | None,
-    os_product: str | None,
-    maker: str | None,
-    model: str | None,
-    product: str | None,
-    /,
-) -> AssetType:
+def asset_type(words: Words, /) -> AssetType:
     """Return the type. The hardest evidence first: a guest is a guest whatever runs on it, a server by its system."""
-    words = Words(
-        category,
-        own_type,
-        sub_type,
-        resource_type,
-        endpoint_type,
-        virtual_type,
-        system_category,
-        domain_role,
-        os_type,
-        os_product,
-        maker,
-        model,
-        product,
-    )
-    said = " ; ".join(word for word in (own_type, sub_type, endpoint_type, system_category) if word)
-    models = " ; ".join(word for word in (model, product) if word)
+    told = (words.own_type, words.sub_type, words.endpoint_type, words.system_category)
+    said = " ; ".join(word for word in told if word)
+    models = " ; ".join(word for word in (words.model, words.product) if word)
     if _is_guest(words, said, models):
         return "virtual_machine"
     return _by_device(words, said, models) or _by_use(words, said, models) or ("other" if said else "unknown")

@@ -22,7 +22,7 @@ from services.normalizer.hardware import (
     system_of,
     total_bytes,
 )
-from services.normalizer.kinds import asset_type
+from services.normalizer.kinds import Words, asset_type
 from services.normalizer.lenient import json_members, read_leniently
 from services.normalizer.rejects import CannotMap
 from services.normalizer.vendor import (
@@ -174,10 +174,11 @@ def _kin(
 ) -> _Kin:
     # One memory in front of the three: to look into each of them costs a microsecond a device.
     machine = machine_of(board_maker, system_maker, model, product)
-    kind = asset_type(
+    words = Words(
         category, own_type, sub_type, resource_type, endpoint_type, virtual_type, system_category, domain_role,
         os_type, os_product, machine.maker, model, product,
     )  # fmt: skip
+    kind = asset_type(words)
     # Not known is not sent: it must not erase a type told by another answer.
     return _Kin(machine, None if kind == "unknown" else kind, *system_of(os_product, os_type, os_version))
 

@@ -12,7 +12,8 @@ from services.fetcher.bookkeeping import PostgresRuns, SyncOrder
 from services.fetcher.chunks import BusChunks
 from services.fetcher.detail_turns import DetailTurn
 from services.fetcher.details import PostgresDetails
-from services.fetcher.handlers import begin_sync, fetch_page, probe_credentials, read_details
+from services.fetcher.handlers import begin_sync, fetch_pages, probe_credentials, read_details
+from services.fetcher.page_turns import PageTurn, TurnRules
 from services.fetcher.probing import DateWays, ProbeOrder, RmmProbes
 from services.fetcher.rmm_details import RmmDetails
 from services.fetcher.rmm_devices import RmmDevices
@@ -29,6 +30,7 @@ from shared.events import (
     SyncRequested,
     parse_event,
 )
+from shared.headers import ATTEMPT
 from shared.integrations.status import PausingIntegrations
 from shared.outbox import Outbox
 from shared.rmm.connection import new_http_client
@@ -91,9 +93,10 @@ def _request_id(event: Event[Any]) -> UUID:
         return uuid5(NAMESPACE_URL, f"{event.source}#{event.id}")
 
 
-def decode_page_due(message: Any) -> Event[PageDue]:
-    """A due page."""
-    return parse_event(message.body, PageDue)
+def decode_page_turn(message: Any) -> PageTurn:
+    """A due turn of pages."""
+    due = parse_event(message.body, PageDue)
+    return PageTurn(due.data.scope_id, due.data.page_no, due.correlation_id, retried=bool(message.headers.get(ATTEMPT)))
 
 
 def decode_detail_turn(message: Any) -> DetailTurn:
@@ -116,7 +119,7 @@ def create_app(settings: FetcherSettings | None = None) -> Service:
     policy = RetryPolicy(settings.max_attempts, settings.max_age)
     subscriptions = [
         Subscription(topology.FETCHER_SYNCS, decode_sync_order, begin_sync, SYNCS_AT_ONCE, policy),
-        Subscription(topology.FETCHER_PAGES, decode_page_due, fetch_page, settings.fetcher_prefetch, policy),
+        Subscription(topology.FETCHER_PAGES, decode_page_turn, fetch_pages, settings.fetcher_prefetch, policy),
         Subscription(topology.FETCHER_DETAILS, decode_detail_turn, read_details, DETAILS_AT_ONCE, policy),
         Subscription(topology.FETCHER_PROBES, decode_probe, probe_credentials, PROBES_AT_ONCE, policy),
     ]
@@ -141,6 +144,7 @@ def create_app(settings: FetcherSettings | None = None) -> Service:
                     companies_per_call=settings.rmm_companies_per_call,
                 ),
                 "room": room,
+                "rules": TurnRules(settings.scopes_at_once, settings.fetcher_prefetch),
                 "chunks": BusChunks(wired.bus, settings.page_encoding),
                 "details": PostgresDetails(
                     wired.pool, events, devices=settings.details_per_turn, lease=deadline + LEASE_MARGIN

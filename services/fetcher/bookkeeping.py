@@ -51,7 +51,7 @@ class RunStart:
 
 @dataclass(frozen=True)
 class PageTask:
-    """A page that is due, with what its chunks say of companies and sites."""
+    """A page that is due, with what its chunks say of companies and sites. `turn_page` is where its turn began."""
 
     run_id: UUID
     scope_id: UUID
@@ -60,6 +60,7 @@ class PageTask:
     company_ids: tuple[str, ...]
     device_id: str | None
     site_id: str | None
+    turn_page: int
     page_no: int
     cursor: int | None
     companies: dict[str, str | None]
@@ -148,10 +149,10 @@ class PostgresRuns:
             pending = await _fail(conn, run_id, "failed", reason_code, reason)
         await self._events.publish(*pending)
 
-    async def page_task(self, due: PageDue) -> PageTask | None:
-        """What the due page needs; None when it is nothing any more."""
+    async def page_task(self, scope_id: UUID, turn_page: int) -> PageTask | None:
+        """What the page needs to which this turn has come; None when there is none any more."""
         async with connection(self._pool) as conn:
-            row = await conn.fetchrow(sql(_SQL, "page_task"), due.scope_id, due.page_no)
+            row = await conn.fetchrow(sql(_SQL, "page_task"), scope_id, turn_page)
         return _page_task(row) if row else None
 
     async def device_place(self, integration_id: UUID, device_id: str) -> tuple[str, str | None] | None:
@@ -177,9 +178,12 @@ class PostgresRuns:
             )
 
     async def record_page(
-        self, task: PageTask, fetch_id: UUID, *, devices: int, chunks: int, next_cursor: int | None
-    ) -> None:
-        """Record a page whose chunks are published, and announce what is due next. A recorded page is nothing."""
+        self, task: PageTask, fetch_id: UUID, *, devices: int, chunks: int, next_cursor: int | None, goes_on: bool
+    ) -> bool:
+        """Record a page whose chunks are published, once, and tell whether the turn has another one.
+
+        Where it does not go on, the next turn is announced; where the list is at its end, the next list begins.
+        """
         following = _following(task)
         async with connection(self._pool) as conn:
             row = await conn.fetchrow(
@@ -193,13 +197,15 @@ class PostgresRuns:
                 following.type,
                 body := following.model_dump_json(),
                 following.correlation_id,
+                goes_on,
             )
         if row is None:
-            return
+            return False
         if row["outbox_id"]:
             await self._events.publish(outbox.Pending(row["outbox_id"], following.type, body, following.correlation_id))
-            return
-        await self._scope_ended(task.run_id)
+        elif row["status"] == "done":
+            await self._scope_ended(task.run_id)
+        return goes_on and row["status"] == "listing"
 
     async def _scope_ended(self, run_id: UUID) -> None:
         # A crash before this leaves the next scopes pending: the next scope that ends, or the reaper, starts them.
@@ -268,6 +274,7 @@ def _page_task(row: asyncpg.Record) -> PageTask:
         company_ids=tuple(row["company_ids"]),
         device_id=row["device_id"],
         site_id=row["site_id"],
+        turn_page=row["turn_page"],
         page_no=row["page_no"],
         cursor=row["cursor"],
         companies=names["companies"],

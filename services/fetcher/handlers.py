@@ -1,17 +1,18 @@
 """The fetcher's handlers: begin a sync, fetch a page, read dates device by device, try credentials."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 from uuid import UUID, uuid4
 
 from services.fetcher.backpressure import Waiting
 from services.fetcher.bookkeeping import PageTask, RunStart, SyncOrder
 from services.fetcher.detail_turns import TURN_SECONDS, DetailDevice, DetailTurn, Reading, Setback, halts
+from services.fetcher.page_turns import PageTurn, TurnRules
 from services.fetcher.planning import Scope, plan_scopes
 from services.fetcher.probing import ProbeOrder
 from services.fetcher.rmm_devices import FetchedPage, Listing
 from shared.errors import RmmAnswerUnreadable
-from shared.events import Event, PageDue
 from shared.rmm.companies import Company, Site
 
 
@@ -36,8 +37,8 @@ class Runs(Protocol):
         """Company and site of a device that we know."""
         ...
 
-    async def page_task(self, due: PageDue) -> PageTask | None:
-        """What the due page needs, or None when it is nothing any more."""
+    async def page_task(self, scope_id: UUID, turn_page: int) -> PageTask | None:
+        """What the page needs to which the turn has come, or None when there is none any more."""
         ...
 
     async def had_devices(self, task: PageTask) -> bool:
@@ -45,9 +46,9 @@ class Runs(Protocol):
         ...
 
     async def record_page(
-        self, task: PageTask, fetch_id: UUID, *, devices: int, chunks: int, next_cursor: int | None
-    ) -> None:
-        """Record a page whose chunks are published."""
+        self, task: PageTask, fetch_id: UUID, *, devices: int, chunks: int, next_cursor: int | None, goes_on: bool
+    ) -> bool:
+        """Record a page whose chunks are published; tell whether the turn has another one."""
         ...
 
     async def split_scope(self, task: PageTask) -> None:
@@ -70,8 +71,8 @@ class Devices(Protocol):
 class Room(Protocol):
     """Whether the writer can take more."""
 
-    async def wait(self, integration_id: UUID, waiting: Waiting) -> None:
-        """Return when there is."""
+    def place(self, integration_id: UUID, waiting: Waiting) -> AbstractAsyncContextManager[None]:
+        """Wait until it can, and hold the place of a page in the block."""
         ...
 
 
@@ -155,34 +156,49 @@ async def _scopes(start: RunStart, listing: Listing, runs: Runs) -> list[Scope] 
     return plan_scopes(known, listing.companies_per_call)
 
 
-async def fetch_page(
-    due: Event[PageDue],
+async def fetch_pages(
+    turn: PageTurn,
     runs: Runs,
     devices: Devices,
     room: Room,
     chunks: Chunks,
+    rules: TurnRules,
+    clock: Clock,
 ) -> None:
-    """Fetch one page, hand it on in chunks, record it, and announce what is due next.
+    """Fetch the pages of a turn: each is handed on in chunks and recorded, and the last announces the next turn.
 
-    Twice is safe: a recorded page is dropped at once, and of two fetches of the same page only one is recorded.
-    A crash after the chunks were published leaves them written and uncounted: the redelivery fetches the page again
-    under a new fetch id, whose chunks count, and unchanged devices cost next to nothing.
+    Twice is safe: a turn that is over is dropped at once, and of two fetches of the same page only one is recorded,
+    whereupon the other ends its turn. A crash after the chunks were published leaves them written and uncounted: the
+    redelivery goes on where the list stands and fetches that page again under a new fetch id, whose chunks count, and
+    unchanged devices cost next to nothing.
     """
-    task = await runs.page_task(due.data)
-    if task is None:
-        return
-    await room.wait(task.integration_id, task.waiting)
-    page = await devices.page(task)
-    if page.packing_refused:
-        await runs.split_scope(task)
-        return
+    begun = clock()
+    going = True
+    while going and (task := await runs.page_task(turn.scope_id, turn.first_page)):
+        async with room.place(task.integration_id, task.waiting):
+            page = await devices.page(task)
+            if page.packing_refused:
+                await runs.split_scope(task)
+                return
+            await _doubt(task, page, runs)
+            fetch_id = uuid4()
+            count = await chunks.publish(task, fetch_id, page, turn.correlation_id)
+            going = await runs.record_page(
+                task,
+                fetch_id,
+                devices=page.devices,
+                chunks=count,
+                next_cursor=page.next_cursor,
+                goes_on=rules.goes_on(turn, seconds=clock() - begun, syncing=task.waiting.syncing),
+            )
+
+
+async def _doubt(task: PageTask, page: FetchedPage, runs: Runs) -> None:
+    """Raise RmmAnswerUnreadable where the RMM does not know companies that had devices."""
     if page.not_found and task.page_no == 0 and task.device_id is None and await runs.had_devices(task):
         raise RmmAnswerUnreadable(
             f"the RMM says not found for companies {', '.join(task.company_ids)}, which had devices: doubted",
         )
-    fetch_id = uuid4()
-    count = await chunks.publish(task, fetch_id, page, due.correlation_id)
-    await runs.record_page(task, fetch_id, devices=page.devices, chunks=count, next_cursor=page.next_cursor)
 
 
 async def read_details(turn: DetailTurn, details: Details, dates: Dates, clock: Clock) -> None:

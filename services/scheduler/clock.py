@@ -111,7 +111,7 @@ class Clock:
         if run["announced"] > 1 or not await self._has_open_scope(conn, run["id"]):
             await conn.fetch(sql(_SQL, "redo_scopes"), run["id"])
         listing = await conn.fetch(sql(_SQL, "listing_scopes"), run["id"])
-        pending = [await page_due(conn, run["id"], row["id"], row["page_no"], source=SOURCE) for row in listing]
+        pending = [await page_due(conn, run["id"], row["id"], row["turn_page"], source=SOURCE) for row in listing]
         return pending + await start_scopes(conn, run["id"], self._settings.scopes_at_once, source=SOURCE)
 
     async def _has_open_scope(self, conn: Connection, run_id: UUID) -> bool:

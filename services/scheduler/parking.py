@@ -74,9 +74,7 @@ class PostgresParking:
         page_no = dead.number_of("page_no")
         if scope_id is None or page_no is None:
             return None, []
-        run_id = await fail_scope(
-            conn, scope_id, page_no, reason_code=dead.reason_code, reason=f"page {page_no + 1}: {dead.reason}"
-        )
+        run_id = await fail_scope(conn, scope_id, page_no, reason_code=dead.reason_code, reason=dead.reason)
         if run_id is None:
             return None, []
         return run_id, await start_scopes(conn, run_id, self._scopes_at_once, source=SOURCE)

@@ -19,13 +19,13 @@ class SyncRequested(EventData):
 
 
 class PageDue(EventData):
-    """One page of one scope is to be fetched. A page that was recorded already is nothing."""
+    """A turn of one scope is due: one page or several are to be fetched. A turn that is over is nothing."""
 
     event_type: ClassVar[str] = "sync.page_due"
     integration_id: UUID
     run_id: UUID
     scope_id: UUID
-    page_no: int = Field(ge=0, le=2**31 - 1, description="0 for the first page of the scope")
+    page_no: int = Field(ge=0, le=2**31 - 1, description="page at which the turn begins, 0 for the first of the scope")
 
 
 class DetailDue(EventData):

@@ -9,8 +9,9 @@ from shared.observability import metrics
 from shared.postgres import Connection, sql
 
 _FAIL_SCOPE = """
-    update sync_scopes set status = 'failed', reason_code = $3, reason = $4, progress_at = now()
-    where id = $1 and status in ('pending', 'listing') and ($2::int is null or page_no = $2)
+    update sync_scopes set status = 'failed', reason_code = $3, progress_at = now(),
+        reason = case when $2::int is null then $4 else format('page %s: %s', page_no + 1, $4::text) end
+    where id = $1 and status in ('pending', 'listing') and ($2::int is null or turn_page = $2)
     returning run_id
 """
 
@@ -20,15 +21,15 @@ async def start_scopes(conn: Connection, run_id: UUID, at_once: int, *, source: 
     # One at a time: each counts the lists that go, and two that count at once would both fill up.
     await conn.execute("select from sync_runs where id = $1 for no key update", run_id)
     rows = await conn.fetch(sql(__package__, "start_scopes"), run_id, at_once)
-    return [await page_due(conn, run_id, row["id"], row["page_no"], source=source) for row in rows]
+    return [await page_due(conn, run_id, row["id"], row["turn_page"], source=source) for row in rows]
 
 
-async def page_due(conn: Connection, run_id: UUID, scope_id: UUID, page_no: int, *, source: str) -> outbox.Pending:
-    """Announce a page of a scope, in the caller's transaction."""
+async def page_due(conn: Connection, run_id: UUID, scope_id: UUID, turn_page: int, *, source: str) -> outbox.Pending:
+    """Announce the turn of a scope that began, or begins, at this page, in the caller's transaction."""
     run = await conn.fetchrow("select account_id, integration_id, correlation_id from sync_runs where id = $1", run_id)
     assert run is not None
     event = new_event(
-        PageDue(integration_id=run["integration_id"], run_id=run_id, scope_id=scope_id, page_no=page_no),
+        PageDue(integration_id=run["integration_id"], run_id=run_id, scope_id=scope_id, page_no=turn_page),
         source=source,
         account_id=run["account_id"],
         subject=f"runs/{run_id}",
@@ -38,10 +39,13 @@ async def page_due(conn: Connection, run_id: UUID, scope_id: UUID, page_no: int,
 
 
 async def fail_scope(
-    conn: Connection, scope_id: UUID, page_no: int | None, *, reason_code: str, reason: str
+    conn: Connection, scope_id: UUID, turn_page: int | None, *, reason_code: str, reason: str
 ) -> UUID | None:
-    """Fail a scope that stands at this page; returns its run, or None when it stands elsewhere or ended."""
-    run_id: UUID | None = await conn.fetchval(_FAIL_SCOPE, scope_id, page_no, reason_code, reason)
+    """Fail a scope in the turn that began at this page, and say at which it stands; None: in whatever turn.
+
+    Returns its run, or None when that turn is over or the scope ended.
+    """
+    run_id: UUID | None = await conn.fetchval(_FAIL_SCOPE, scope_id, turn_page, reason_code, reason)
     return run_id
 
 

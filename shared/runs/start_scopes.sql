@@ -8,4 +8,4 @@ from (
     for update skip locked
 ) n
 where s.id = n.id
-returning s.id, s.page_no
+returning s.id, s.turn_page

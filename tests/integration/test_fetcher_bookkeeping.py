@@ -59,7 +59,7 @@ async def began(world: World, runs: PostgresRuns, scopes: list[Scope] = SCOPES) 
 async def tasks(world: World, runs: PostgresRuns) -> list[PageTask]:
     """What every page that was announced so far still is."""
     due = [PageDue.model_validate(each) for each in world.bus.of("sync.page_due")]
-    return [task for each in due if (task := await runs.page_task(each))]
+    return [task for each in due if (task := await runs.page_task(each.scope_id, each.page_no))]
 
 
 async def record(
@@ -69,8 +69,11 @@ async def record(
     *,
     fetch_id: UUID | None = None,
     devices: int = 0,
-) -> None:
-    await runs.record_page(task, fetch_id or uuid4(), devices=devices, chunks=0, next_cursor=next_cursor)
+    goes_on: bool = False,
+) -> bool:
+    return await runs.record_page(
+        task, fetch_id or uuid4(), devices=devices, chunks=0, next_cursor=next_cursor, goes_on=goes_on
+    )
 
 
 async def listing(world: World) -> int:
@@ -221,7 +224,8 @@ async def test_a_due_page_knows_all_that_it_needs(world: World, runs: PostgresRu
 async def test_a_page_steps_the_cursor_and_announces_the_next(world: World, runs: PostgresRuns) -> None:
     await began(world, runs, SCOPES[:1])
     (task,) = await tasks(world, runs)
-    await runs.record_page(task, uuid4(), devices=500, chunks=2, next_cursor=500)
+    more = await runs.record_page(task, uuid4(), devices=500, chunks=2, next_cursor=500, goes_on=False)
+    assert not more, "the next page is the next turn's"
     (following,) = await tasks(world, runs)
     assert (following.page_no, following.cursor) == (1, 500)
     page = await world.row("select * from sync_pages")
@@ -246,7 +250,42 @@ async def test_a_page_that_was_recorded_is_nothing_when_it_is_due_again(world: W
     (task,) = await tasks(world, runs)
     due = PageDue.model_validate(world.bus.of("sync.page_due")[0])
     await record(runs, task, 500)
-    assert await runs.page_task(due) is None
+    assert await runs.page_task(due.scope_id, due.page_no) is None
+
+
+async def test_a_turn_that_goes_on_announces_nothing_and_keeps_its_message_good(
+    world: World, runs: PostgresRuns
+) -> None:
+    await began(world, runs, SCOPES[:1])
+    (task,) = await tasks(world, runs)
+    for cursor in (500, 1000):
+        assert await record(runs, task, cursor, goes_on=True)
+        assert len(world.bus.of("sync.page_due")) == 1
+        assert await world.count("outbox") == 0
+        (task,) = await tasks(world, runs)
+        assert (task.turn_page, task.page_no, task.cursor) == (0, cursor // 500, cursor)
+    assert not await record(runs, task, 1500)
+    (following,) = await tasks(world, runs)
+    assert (following.turn_page, following.page_no) == (3, 3), "the first message is nothing any more"
+    assert [each["page_no"] for each in world.bus.of("sync.page_due")] == [0, 3]
+
+
+async def test_a_turn_ends_with_its_list(world: World, runs: PostgresRuns) -> None:
+    await began(world, runs, SCOPES[:1])
+    (task,) = await tasks(world, runs)
+    assert await record(runs, task, 500, goes_on=True)
+    (task,) = await tasks(world, runs)
+    assert not await record(runs, task, None, goes_on=True)
+    assert await world.value("select status from sync_runs") == "succeeded"
+
+
+async def test_of_two_turns_that_a_crash_made_of_one_the_slower_ends(world: World, runs: PostgresRuns) -> None:
+    """The message came again while its first handler still lived: both go on where the list stands."""
+    await began(world, runs, SCOPES[:1])
+    (task,) = await tasks(world, runs)
+    going = await asyncio.gather(*(record(runs, task, 500, goes_on=True) for _ in range(5)))
+    assert sorted(going) == [False] * 4 + [True]
+    assert await world.count("sync_pages") == await world.value("select page_no from sync_scopes") == 1
 
 
 @pytest.mark.parametrize("status", ["cancelled", "failed", "partial", "succeeded"])
@@ -375,7 +414,7 @@ async def test_whether_companies_had_devices_is_known(world: World, runs: Postgr
     async def had(*companies: str, integration_id: UUID = tenant.id) -> bool:
         scope_id = await world.scope(await world.run(integration_id, kind="company", status="running"), *companies)
         run_id = await world.value("select run_id from sync_scopes where id = $1", scope_id)
-        task = await runs.page_task(PageDue(integration_id=integration_id, run_id=run_id, scope_id=scope_id, page_no=0))
+        task = await runs.page_task(scope_id, 0)
         assert task is not None
         await world.execute("update sync_runs set status = 'succeeded' where id = $1", run_id)
         return await runs.had_devices(task)
@@ -399,11 +438,44 @@ async def waiting(world: World, tenant: Tenant, chunks: int) -> None:
 
 
 async def counted(world: World, runs: PostgresRuns, tenant: Tenant) -> Waiting:
-    task = await runs.page_task(
-        PageDue(integration_id=tenant.id, run_id=tenant.run_id, scope_id=tenant.scope_id, page_no=0)
-    )
+    task = await runs.page_task(tenant.scope_id, 0)
     assert task is not None
     return task.waiting
+
+
+async def placed(room: Room, integration_id: UUID, waiting: Waiting) -> None:
+    """Wait for a place, and give it back."""
+    async with room.place(integration_id, waiting):
+        pass
+
+
+async def test_a_page_that_is_read_counts_as_one_that_waits(world: World) -> None:
+    tenant, other = await world.tenant(), await world.tenant()
+    await waiting(world, tenant, 1)
+    room = Room(world.pool, own=2, total=99, wait_seconds=0.1)
+    one = Waiting(own=1, total=1, syncing=2)
+    async with room.place(tenant.id, one):
+        with pytest.raises(WriterBehind):
+            await placed(room, tenant.id, one)
+        await placed(room, other.id, one)
+    await placed(room, tenant.id, one)
+
+
+async def test_the_place_of_a_page_that_failed_is_free_again(world: World) -> None:
+    tenant = await world.tenant()
+    room = Room(world.pool, own=1, total=99)
+    none = Waiting(own=0, total=0, syncing=1)
+    waits: list[asyncio.Task[None]] = []
+
+    async def fail() -> None:
+        async with room.place(tenant.id, none):
+            waits.append(asyncio.create_task(placed(room, tenant.id, none)))
+            assert not (await asyncio.wait(waits, timeout=0.2))[0]
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    await asyncio.wait_for(waits[0], PATIENCE_SECONDS)
 
 
 async def test_what_waits_for_the_writer_is_counted_for_each_and_for_all(world: World, runs: PostgresRuns) -> None:
@@ -425,7 +497,7 @@ async def test_a_page_waits_until_the_writer_has_made_room(world: World) -> None
     chunks = [world.chunk(tenant, device(f"d{number}")) for number in range(2)]
     for chunk in chunks:
         await world.record(chunk)
-    waits = asyncio.create_task(room.wait(tenant.id, Waiting(own=2, total=2, syncing=1)))
+    waits = asyncio.create_task(placed(room, tenant.id, Waiting(own=2, total=2, syncing=1)))
     assert not (await asyncio.wait({waits}, timeout=0.2))[0]
     await world.write(chunks[0])
     await asyncio.wait_for(waits, PATIENCE_SECONDS)
@@ -435,7 +507,7 @@ async def test_a_page_waits_until_the_writer_has_made_room(world: World) -> None
 
 async def test_a_page_of_a_tenant_with_nothing_waiting_never_stands_behind_others(world: World) -> None:
     room = Room(world.pool, own=2, total=2)
-    await asyncio.wait_for(room.wait(uuid4(), Waiting(own=0, total=99, syncing=3)), PATIENCE_SECONDS)
+    await asyncio.wait_for(placed(room, uuid4(), Waiting(own=0, total=99, syncing=3)), PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -449,7 +521,7 @@ async def test_integrations_that_sync_share_what_may_wait(world: World, own: int
     room = Room(world.pool, own=6, total=99, wait_seconds=0.1)
     for counted_first in (Waiting(own, own, syncing), Waiting(own=98, total=98, syncing=syncing)):
         with contextlib.nullcontext() if fits else pytest.raises(WriterBehind):
-            await room.wait(tenant.id, counted_first)
+            await placed(room, tenant.id, counted_first)
 
 
 @pytest.mark.parametrize(("own", "total"), [(2, 2), (1, 5)])
@@ -459,6 +531,6 @@ async def test_a_page_without_room_goes_to_the_ladder_and_burns_nothing(world: W
     await waiting(world, other, total - own or 1)
     room = Room(world.pool, own=2, total=5, wait_seconds=0.1)
     with pytest.raises(WriterBehind) as caught:
-        await room.wait(tenant.id, Waiting(own, total, syncing=2))
+        await placed(room, tenant.id, Waiting(own, total, syncing=2))
     assert not caught.value.counts_as_attempt
     assert not caught.value.bounded_by_age

@@ -242,9 +242,10 @@ async def test_each_time_it_waits_twice_as_long(world: World, ours: Clock) -> No
     assert told == [1, 1, 2, 2, 3]
 
 
-async def test_lists_that_stand_still_are_told_again_at_their_page(world: World, ours: Clock) -> None:
+async def test_lists_that_stand_still_are_told_again_in_the_turn_that_goes(world: World, ours: Clock) -> None:
+    """A fetcher that still works on it is not disturbed: its turn and the one that is told go on at the same page."""
     tenant = await world.tenant()
-    await world.execute("update sync_scopes set page_no = 3, cursor = 900")
+    await world.execute("update sync_scopes set page_no = 5, turn_page = 3, cursor = 900")
     await world.scope(tenant.run_id, status="done", position=1)
     waiting = await world.scope(tenant.run_id, status="pending", position=2)
     await age(world, timedelta(seconds=61))
@@ -606,12 +607,19 @@ async def test_a_dead_page_fails_its_list_and_the_next_one_starts(world: World) 
     assert [each["scope_id"] for each in world.bus.of("sync.page_due")] == [str(waiting)]
 
 
+async def test_a_page_that_is_dead_in_the_middle_of_a_turn_is_named(world: World) -> None:
+    tenant = await world.tenant()
+    await world.execute("update sync_scopes set page_no = 6, turn_page = 4")
+    await parking(world).keep(dead("sync.page_due", page(tenant, 4)))
+    assert await world.value("select reason from sync_scopes") == "page 7: the rmm said 500"
+
+
 async def test_a_run_with_a_dead_page_ends_as_partial_and_judges_nobody(world: World) -> None:
     integration = await world.integration()
     await world.synced(integration, device("d1"), device("d2"))
     tenant = await world.next_run(integration)
     await world.see(tenant, device("d1"))
-    await world.execute("update sync_scopes set page_no = 1 where id = $1", tenant.scope_id)
+    await world.execute("update sync_scopes set page_no = 1, turn_page = 1 where id = $1", tenant.scope_id)
     await parking(world).keep(dead("sync.page_due", page(tenant, 1)))
     run = await world.row("select * from sync_runs where id = $1", tenant.run_id)
     assert (run["status"], run["reason_code"]) == ("partial", "incomplete")
@@ -637,9 +645,9 @@ async def test_a_dead_page_of_a_list_that_ended_changes_nothing(world: World, st
 
 
 async def test_a_dead_page_that_was_read_after_all_changes_nothing(world: World) -> None:
-    """A copy of the announcement died; the list stands at the next page already."""
+    """A copy of the announcement died; the list is in its next turn already."""
     tenant = await world.tenant()
-    await world.execute("update sync_scopes set page_no = 1")
+    await world.execute("update sync_scopes set page_no = 1, turn_page = 1")
     await parking(world).keep(dead("sync.page_due", page(tenant, 0)))
     assert await world.value("select status from sync_scopes") == "listing"
 

@@ -1,5 +1,5 @@
--- What a due page needs, in one round trip, or no row when it is nothing any more: recorded already, scope ended, run
--- over. With the integration, the names that its chunks carry, and how many chunks wait for the writer.
+-- What the page needs to which a turn has come, in one round trip, or no row when there is none any more: turn over,
+-- scope ended, run over. With the integration, the names that its chunks carry, and how many chunks wait for the writer.
 with waiting as (
     select w.integration_id,
         (select coalesce(sum(p.chunk_count), 0) from sync_pages p where p.run_id = w.id)
@@ -7,7 +7,7 @@ with waiting as (
     from sync_runs w
     where w.status = 'running'
 )
-select s.id as scope_id, s.run_id, s.company_ids, s.device_id, s.site_id, s.page_no, s.cursor,
+select s.id as scope_id, s.run_id, s.company_ids, s.device_id, s.site_id, s.turn_page, s.page_no, s.cursor,
     r.account_id, r.integration_id, r.correlation_id,
     i.name, i.region, i.client_id, i.client_secret_sealed, i.credentials_version, i.status, i.reason, i.quirks,
     (select coalesce(json_object_agg(c.company_id, c.name), '{}') from companies c
@@ -20,4 +20,4 @@ select s.id as scope_id, s.run_id, s.company_ids, s.device_id, s.site_id, s.page
 from sync_scopes s
 join sync_runs r on r.id = s.run_id
 join integrations i on i.id = r.integration_id
-where s.id = $1 and s.page_no = $2 and s.status = 'listing' and r.status = 'running'
+where s.id = $1 and s.turn_page = $2 and s.status = 'listing' and r.status = 'running'

@@ -1,1 +1,1 @@
-select id, page_no from sync_scopes where run_id = $1 and status = 'listing' order by position
+select id, turn_page from sync_scopes where run_id = $1 and status = 'listing' order by position

@@ -29,6 +29,8 @@ _SQL: Final = "services.writer.sql"
 _LOCK: Final = "select pg_advisory_xact_lock_shared(hashtextextended('integration:' || $1, 0))"
 # A claim can be refused, found free again and refused again only while others write the same hardware.
 CLAIM_ROUNDS: Final = 4
+# Forgotten, an integration costs a chunk that is written twice.
+MOST_ASKED_FOR: Final = 1000
 
 _is_hash: Final = re.compile("[0-9a-f]{32}").fullmatch
 _INTEGER_END: Final = 1 << 31
@@ -113,6 +115,8 @@ class PostgresAssets:
         self._pool = pool
         self._events = events
         self._places = asyncio.Semaphore(at_once)
+        # Integrations in whose first run a device came that was there: a list that shifted, a page that came twice.
+        self._asked_for: set[UUID] = set()
 
     async def write(self, chunk: AssetPageNormalized, correlation_id: str) -> Written | None:
         """Write a chunk once; None when it was written already, or its integration is removed.
@@ -146,9 +150,13 @@ class PostgresAssets:
         written: Written,
         correlation_id: str,
     ) -> list[outbox.Pending] | None:
-        if not await self._claim(conn, page):
+        first_run = await self._claim(conn, page)
+        if first_run is None:
             return None
-        new, changed = await self._ask(conn, page, sent, written)
+        if first_run and page.integration_id not in self._asked_for:
+            new, changed = _all_new(sent), list[Row]()
+        else:
+            new, changed = await self._ask(conn, page, sent, written)
         await self._update(conn, page, changed)
         await self._insert(conn, page, new, written)
         await self._keep_rejects(conn, page, chunk)
@@ -161,10 +169,11 @@ class PostgresAssets:
         await self._finish(conn, page, written)
         return pending
 
-    async def _claim(self, conn: Connection, page: Page) -> bool:
+    async def _claim(self, conn: Connection, page: Page) -> bool | None:
+        """Take the chunk; None where it is not to be written, else whether it is of the integration's first run."""
         # Shared with other writers, exclusive to a removal: no row of a removed integration is made anew.
         await conn.execute(_LOCK, str(page.integration_id))
-        claimed = await conn.fetchval(
+        first_run: bool | None = await conn.fetchval(
             sql(_SQL, "claim_chunk"),
             page.fetch_id,
             page.chunk_no,
@@ -172,7 +181,7 @@ class PostgresAssets:
             page.integration_id,
             page.observed_seq,
         )
-        return claimed is not None
+        return first_run
 
     async def _ask(
         self, conn: Connection, page: Page, sent: Sequence[NormalizedAsset], written: Written
@@ -192,8 +201,7 @@ class PostgresAssets:
         known: list[tuple[int, UUID]] = sorted(zip(answer["changed"], answer["changed_assets"], strict=True))
         # In the order of the ids, so that two writers do not wait for each other.
         changed = [Row(sent[place - 1], asset_id) for place, asset_id in known]
-        made = map(pgproto.UUID, new_asset_ids(len(new)))
-        return [Row(sent[place - 1], asset_id) for place, asset_id in zip(new, made, strict=True)], changed
+        return _new_rows([sent[place - 1] for place in new]), changed
 
     async def _update(self, conn: Connection, page: Page, changed: Sequence[Row]) -> None:
         if not changed:
@@ -258,7 +266,7 @@ class PostgresAssets:
                 buffer = cast("Any", memoryview(body))
                 await conn.copy_to_table(table, source=buffer, columns=columns, format="binary")
         except asyncpg.UniqueViolationError as error:
-            raise StoreConflict(f"a device of run {page.run_id}, or a claim of one, was written meanwhile") from error
+            raise self._was_there(page) from error
         written.add_all(keys, CREATED)
         written.created += [row.asset_id for row in free]
         return others
@@ -320,8 +328,14 @@ class PostgresAssets:
                 page.observed_seq,
             )
         except asyncpg.UniqueViolationError as error:
-            # Another writer linked one of these devices, or took a claim, since this transaction asked.
-            raise StoreConflict(f"a device of run {page.run_id} was written meanwhile") from error
+            raise self._was_there(page) from error
+
+    def _was_there(self, page: Page) -> StoreConflict:
+        """A device was linked, or a claim taken, since this transaction asked, or it did not ask: now it will."""
+        if len(self._asked_for) >= MOST_ASKED_FOR:
+            self._asked_for.clear()
+        self._asked_for.add(page.integration_id)
+        return StoreConflict(f"a device of run {page.run_id}, or a claim of one, was written meanwhile")
 
     async def _keep_ambiguities(self, conn: Connection, page: Page, ambiguous: Sequence[tuple[Row, Apart]]) -> None:
         if not ambiguous:
@@ -387,6 +401,18 @@ class PostgresAssets:
             written.rejected,
             written.repeated,
         )
+
+
+def _all_new(sent: Sequence[NormalizedAsset]) -> list[Row]:
+    """The devices of a first run: nobody asks. One that is there all the same is refused by its unique link."""
+    for asset in sent:
+        _hash(asset.content_hash)
+    return _new_rows(sent)
+
+
+def _new_rows(sent: Sequence[NormalizedAsset]) -> list[Row]:
+    made = map(pgproto.UUID, new_asset_ids(len(sent)))
+    return [Row(asset, asset_id) for asset, asset_id in zip(sent, made, strict=True)]
 
 
 def _candidate(answer: Any, taken: set[UUID]) -> Candidate:

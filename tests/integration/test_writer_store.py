@@ -25,9 +25,10 @@ SERIAL = "7QX1234|DELL"
 MAC = "a4:bb:6d:11:0c:32"
 
 
-@pytest.fixture
-def world(pool: Pool, account_id: UUID) -> World:
-    return World(pool, account_id)
+@pytest.fixture(params=["active", "never_synced"])
+def world(pool: Pool, account_id: UUID, request: pytest.FixtureRequest) -> World:
+    """Of a first run nothing is asked, and everything comes out as if it were."""
+    return World(pool, account_id, status=request.param)
 
 
 @pytest.fixture
@@ -156,8 +157,9 @@ async def test_chunks_in_any_order_give_the_same_tables(
     last = {name: model for content in contents for name, model in content.items()}
     again = [*chunks, *chunks]
     random.shuffle(again)
+    assets = world.assets
     for chunk in again:
-        await world.assets.write(chunk, STORY)
+        await assets.write(chunk, STORY)
     rows = await world.rows(
         "select d.device_id, a.model from devices d join assets a on a.id = d.asset_id where d.integration_id = $1",
         tenant.id,

@@ -59,6 +59,7 @@ class Servers:
     database: LocalPostgres = field(init=False)
     amqp_url: str = field(init=False)
     rmms: list[Rmm] = field(default_factory=list[Rmm])
+    _fresh: str | None = field(default=None, init=False)
 
     async def __aenter__(self) -> Self:
         settings = CommandSettings()
@@ -91,7 +92,13 @@ class Servers:
         purge(self.layout)
 
     async def fresh_database(self, name: str) -> str:
-        """An empty database with our tables."""
+        """An empty database with our tables, in place of the one before.
+
+        Left there, that one would be vacuumed by Postgres itself in the time of whoever comes next.
+        """
+        if self._fresh is not None:
+            await self.database.drop_database(self._fresh)
+        self._fresh = name
         return await self.database.create_database(name, _TEMPLATE)
 
     async def start_rmm(self, *options: object) -> Rmm:

@@ -27,7 +27,7 @@ from shared.headers import (
     TRACEBACK,
 )
 from shared.observability import metrics
-from shared.turns import FairTurns
+from shared.turns import Lanes
 from shared.verdict import History, Hold, Park, Retry, RetryPolicy, Settle, decide
 
 MAX_TRACEBACK_CHARACTERS: Final = 8000
@@ -59,7 +59,7 @@ class DeliveryRules:
     store: Store
     pause: Pause
     policies: dict[str, RetryPolicy] = field(default_factory=dict[str, RetryPolicy])
-    turns: dict[str, FairTurns] = field(default_factory=dict[str, FairTurns])
+    turns: dict[str, Lanes] = field(default_factory=dict[str, Lanes])
     deadline: timedelta = timedelta(minutes=3)
 
     def __call__(self, msg: Any, *, context: Any) -> "DeliveryMiddleware":
@@ -81,7 +81,7 @@ class DeliveryMiddleware(BaseMiddleware[Any, Any]):
         turns = self._rules.turns.get(queue)
         if turns is None:
             return await self._settle(call_next, queue, msg)
-        async with turns.turn(msg.correlation_id or ""):
+        async with turns.turn(msg.correlation_id or "", len(msg.body)):
             return await self._settle(call_next, queue, msg)
 
     async def _settle(self, call_next: Callable[[Any], Awaitable[Any]], queue: str, msg: Any) -> Any:

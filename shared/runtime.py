@@ -39,7 +39,7 @@ from shared.observability.health import BrokerLook, Health
 from shared.postgres import Pool, PoolStore, connection, open_pool
 from shared.settings import ServiceSettings, SettingsError
 from shared.topology import WorkQueue
-from shared.turns import FairTurns
+from shared.turns import Lanes
 from shared.verdict import RetryPolicy
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("runtime")
@@ -53,8 +53,9 @@ CHANNEL_SECONDS: Final = 1.0
 class Subscription:
     """One queue: what decodes a message of it (pure), what handles it, and how many.
 
-    `prefetch` is how many messages the broker hands over. Where `at_once` is less, so many are worked on, chosen by
-    fair turns of the correlation ids: a sync of a few devices does not stand behind all pages of a large one.
+    `prefetch` is how many messages the broker hands over. Where `at_once` is less, so many are worked on, and as many
+    light ones beside them, chosen by fair turns of the correlation ids: a sync of a few devices does not stand behind
+    the pages of a large one.
     """
 
     queue: WorkQueue
@@ -196,7 +197,7 @@ def _consumer(service: Service, amqp_url: str, wiring: Wiring, bus: Bus, pool: P
         store=PoolStore(pool),
         pause=wiring.pause,
         policies={subscription.queue.name: subscription.policy for subscription in service.subscriptions},
-        turns={one.queue.name: FairTurns(one.at_once) for one in service.subscriptions if one.at_once},
+        turns={one.queue.name: Lanes(one.at_once) for one in service.subscriptions if one.at_once},
         deadline=service.deadline,
     )
     broker = RabbitBroker(

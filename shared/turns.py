@@ -7,7 +7,27 @@ behind all of a large one's. Here it waits for one free place at most.
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+
+LIGHT_BYTES: Final = 32 * 1024
+"""A body up to this is light: a packed page of 100 devices has 12 kB as fetched and 21 kB normalized."""
+
+
+class Lanes:
+    """Fair turns in two lanes, `at_once` in each: a light message waits for other light ones only.
+
+    A whole page is in hand for a tenth of a second on busy cores. A sync of a few devices meets that at each service,
+    if it has to wait for a turn of the same line.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self._heavy = FairTurns(at_once)
+        self._light = FairTurns(at_once)
+
+    def turn(self, owner: str, body_bytes: int) -> AbstractAsyncContextManager[None]:
+        """Wait for a turn of this owner in the lane of its message, and hold it within the block."""
+        return (self._light if body_bytes <= LIGHT_BYTES else self._heavy).turn(owner)
 
 
 class FairTurns:

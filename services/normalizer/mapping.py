@@ -4,6 +4,7 @@ The hot path is one typed decode of each device, one encode of its asset, one ha
 is. Only a device whose types are not what we expect is read again, leniently.
 """
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, cast
 
@@ -66,9 +67,12 @@ class _Home(NamedTuple):
 
 
 def normalize_page(page: DevicePageFetched) -> AssetPageNormalized:
-    """Map every device of a chunk, in its order; each is either an asset or a reject. Never raises for a device."""
-    assets: list[NormalizedAsset] = []
-    rejected: list[Reject] = []
+    """Map every device of a chunk; each is either an asset or a reject, in its order. Never raises for a device."""
+    return page_of(page, normalize_devices(page))
+
+
+def normalize_devices(page: DevicePageFetched) -> Iterator[NormalizedAsset | Reject]:
+    """Map the devices of a chunk one by one, in their order. Never raises for a device."""
     sites = {site_id.lower(): clean(name) for site_id, name in page.sites.items()}
     for group in page.groups:
         home = _Home(
@@ -81,10 +85,21 @@ def normalize_page(page: DevicePageFetched) -> AssetPageNormalized:
         for endpoint in group.endpoints:
             vendor = bytes(endpoint)
             try:
-                assets.append(_normalize(vendor, home))
+                yield _normalize(vendor, home)
             except CannotMap as cause:
-                rejected.append(rejects.reject(cause, vendor))
-        rejected.extend(rejects.oversized(group))
+                yield rejects.reject(cause, vendor)
+        yield from rejects.oversized(group)
+
+
+def page_of(page: DevicePageFetched, mapped: Iterable[NormalizedAsset | Reject]) -> AssetPageNormalized:
+    """The chunk that its mapped devices make."""
+    assets: list[NormalizedAsset] = []
+    rejected: list[Reject] = []
+    for one in mapped:
+        if isinstance(one, NormalizedAsset):
+            assets.append(one)
+        else:
+            rejected.append(one)
     return AssetPageNormalized(
         run_id=page.run_id,
         integration_id=page.integration_id,

@@ -51,4 +51,5 @@ def create_app(settings: WriterSettings | None = None) -> Service:
             pause=PausingIntegrations(wired.pool, events, "writer"),
         )
 
-    return Service("writer", settings, [subscription], wire, pool_size=settings.writer_at_once + 3)
+    # A connection for each turn of both lanes, and for who closes a run.
+    return Service("writer", settings, [subscription], wire, pool_size=2 * settings.writer_at_once + 4)

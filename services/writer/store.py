@@ -29,6 +29,8 @@ _SQL: Final = "services.writer.sql"
 _LOCK: Final = "select pg_advisory_xact_lock_shared(hashtextextended('integration:' || $1, 0))"
 # A claim can be refused, found free again and refused again only while others write the same hardware.
 CLAIM_ROUNDS: Final = 4
+# A quarter of a page.
+LIGHT_DEVICES: Final = 125
 # Forgotten, an integration costs a chunk that is written twice.
 MOST_ASKED_FOR: Final = 1000
 
@@ -109,12 +111,16 @@ def _hash(text: str) -> str:
 
 
 class PostgresAssets:
-    """The port that the handler uses: `at_once` chunks are being written, and any number are committed, at a time."""
+    """The port that the handler uses: `at_once` chunks are being written, and any number are committed, at a time.
+
+    As many light ones are written beside them.
+    """
 
     def __init__(self, pool: Pool, events: outbox.Outbox, *, at_once: int = 1) -> None:
         self._pool = pool
         self._events = events
         self._places = asyncio.Semaphore(at_once)
+        self._light_places = asyncio.Semaphore(at_once)
         # Integrations in whose first run a device came that was there: a list that shifted, a page that came twice.
         self._asked_for: set[UUID] = set()
 
@@ -133,8 +139,9 @@ class PostgresAssets:
         page = Page.of(chunk)
         sent, repeated = rows.fold(chunk.assets)
         written = Written(rejected=len(chunk.rejects), repeated=repeated)
+        places = self._light_places if len(sent) <= LIGHT_DEVICES else self._places
         # The place is free again before the commit: the next chunk is written while this one goes to disk.
-        async with transaction(self._pool) as conn, self._places:
+        async with transaction(self._pool) as conn, places:
             pending = await self._write_rows(conn, page, chunk, sent, written, correlation_id)
         if pending is None:
             return None

@@ -41,7 +41,7 @@ async def close_if_done(pool: Pool, events: outbox.Outbox, run_id: UUID, *, sour
         pending = await outbox.add(conn, event)
     await events.publish(pending)
     metrics.RUNS.labels(status=conclusion.status).inc()
-    await _analyze_once(pool, progress["integration_id"])
+    await _analyze_once(pool, progress["integration_id"], run_id)
     return conclusion.status
 
 
@@ -199,9 +199,18 @@ _ANALYZE: Final = """
 """
 
 
-async def _analyze_once(pool: Pool, integration_id: UUID) -> None:
-    """After an integration's first sync the planner still believes that the tables are empty."""
+# Where the run made a tenth of all devices, or more, the planner knows nothing of them. For less it costs 150 ms of a
+# busy core, and a hundred small tenants who come beside a large one would pay it a hundred times.
+_IS_NEWS: Final = """
+    select r.created > 0.1 * greatest(d.reltuples, 0)
+        and not exists (select from sync_runs o where o.integration_id = $1 and o.id <> r.id)
+    from sync_runs r, pg_class d
+    where r.id = $2 and d.oid = 'devices'::regclass
+"""
+
+
+async def _analyze_once(pool: Pool, integration_id: UUID, run_id: UUID) -> None:
+    """After an integration's first sync the planner may still believe that the tables are empty."""
     async with connection(pool) as conn:
-        runs = await conn.fetchval("select count(*) from sync_runs where integration_id = $1", integration_id)
-        if runs == 1:
+        if await conn.fetchval(_IS_NEWS, integration_id, run_id):
             await conn.execute(_ANALYZE)

@@ -207,6 +207,24 @@ async def test_what_a_run_came_to_is_told(world: World) -> None:
     assert event["accountid"] == str(world.account_id)
 
 
+async def test_the_planner_is_told_of_a_first_run_that_is_news_to_it(world: World) -> None:
+    """A hundred small tenants beside a large one do not have its tables read a hundred times."""
+
+    async def known() -> int:
+        return int(await world.value("select reltuples from pg_class where oid = 'devices'::regclass"))
+
+    async def first_run(devices: int) -> None:
+        integration = await world.integration()
+        await world.synced(integration, *(device(f"{integration}-{number}") for number in range(devices)))
+
+    await first_run(30)
+    assert await known() == 30
+    await first_run(2)
+    assert await known() == 30, "less than a tenth"
+    await first_run(10)
+    assert await known() == 42
+
+
 async def test_a_success_makes_the_integration_active_and_leaves_a_paused_one_paused(world: World) -> None:
     fresh, paused = await world.integration(status="never_synced"), await world.integration()
     tenant = await world.next_run(paused)

@@ -15,11 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.writer.store import PostgresAssets
+from services.writer.store import LIGHT_DEVICES, PostgresAssets
 from shared.errors import BadMessage
 from shared.events.bulk import AssetPageNormalized, NormalizedAsset
 from shared.postgres import Pool, open_pool
 from tests.integration.world import STORY, Tenant, World, device, ids, many, reject
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 SERIAL = "7QX1234|DELL"
 MAC = "a4:bb:6d:11:0c:32"
@@ -563,6 +564,29 @@ async def test_writers_that_meet_the_same_hardware_at_the_same_time_make_it_once
     claims = await world.rows("select serial_claim from assets where serial_claim is not null")
     assert sorted(row["serial_claim"] for row in claims) == sorted(used)
     assert await world.count("sync_chunks") == len(chunks)
+
+
+@pytest.mark.parametrize(("size", "waits"), [(LIGHT_DEVICES, False), (LIGHT_DEVICES + 1, True)])
+async def test_a_light_chunk_is_written_beside_a_heavy_one(
+    world: World, other_pool: Pool, size: int, waits: bool
+) -> None:
+    large, small = await world.tenant(), await world.tenant()
+    assets = world.assets
+    async with other_pool.acquire() as conn, conn.transaction():
+        # Whoever writes for the large tenant waits here, with the place in hand.
+        await conn.execute("select pg_advisory_xact_lock(hashtextextended('integration:' || $1, 0))", str(large.id))
+        heavy = world.chunk(large, *(device(f"h{number}") for number in range(2 * LIGHT_DEVICES)))
+        light = world.chunk(small, *(device(f"l{number}") for number in range(size)))
+        one = asyncio.create_task(assets.write(heavy, STORY))
+        await until(
+            "the heavy chunk waits",
+            lambda: world.value("select exists (select from pg_locks where locktype = 'advisory' and not granted)"),
+        )
+        other = asyncio.create_task(assets.write(light, STORY))
+        written, _ = await asyncio.wait({other}, timeout=1 if waits else PATIENCE_SECONDS)
+        assert bool(written) is not waits
+    await asyncio.gather(one, other)
+    assert await world.count("devices") == 2 * LIGHT_DEVICES + size
 
 
 async def test_the_same_new_devices_in_two_chunks_at_once_are_made_once(world: World, other_pool: Pool) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.turns import FairTurns
+from shared.turns import LIGHT_BYTES, FairTurns, Lanes
 
 
 class Line:
@@ -103,3 +103,29 @@ def test_everybody_is_served_once_and_never_too_many(at_once: int, data: st.Data
         assert Counter(line.served) == Counter(set(names) - gone)
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize(("body_bytes", "waits"), [(LIGHT_BYTES, False), (LIGHT_BYTES + 1, True)])
+async def test_a_light_message_does_not_stand_behind_heavy_ones(body_bytes: int, waits: bool) -> None:
+    lanes = Lanes(1)
+    got: list[int] = []
+
+    async def take() -> None:
+        async with lanes.turn("small", body_bytes):
+            got.append(body_bytes)
+
+    async with lanes.turn("large", 10 * LIGHT_BYTES):
+        small = asyncio.create_task(take())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert got == ([] if waits else [body_bytes])
+    await small
+    assert got == [body_bytes]
+
+
+async def test_light_messages_wait_for_each_other() -> None:
+    lanes = Lanes(1)
+    async with lanes.turn("one", 1):
+        second = asyncio.create_task(lanes.turn("two", 1).__aenter__())
+        assert not (await asyncio.wait({second}, timeout=0))[0]
+    await second

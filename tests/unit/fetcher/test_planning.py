@@ -1,6 +1,6 @@
 """Companies become list calls: each company once, and no more calls than needed."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.fetcher.planning import Scope, plan_scopes
@@ -10,14 +10,12 @@ per_call = st.integers(1, 4)
 
 
 @given(ids, per_call)
-@settings(max_examples=40, deadline=None)
 def test_each_company_is_in_exactly_one_scope_in_the_order_given(company_ids: list[str], at_most: int) -> None:
     planned = [company for scope in plan_scopes(company_ids, at_most) for company in scope.company_ids]
     assert planned == list(dict.fromkeys(company.lower() for company in company_ids))
 
 
 @given(ids, per_call)
-@settings(max_examples=40, deadline=None)
 def test_packing_is_minimal_and_within_what_one_call_takes(company_ids: list[str], at_most: int) -> None:
     scopes = plan_scopes(company_ids, at_most)
     companies = {company.lower() for company in company_ids}
@@ -26,7 +24,6 @@ def test_packing_is_minimal_and_within_what_one_call_takes(company_ids: list[str
 
 
 @given(ids, per_call)
-@settings(max_examples=20, deadline=None)
 def test_a_packed_scope_is_of_whole_companies(company_ids: list[str], at_most: int) -> None:
     assert all((scope.device_id, scope.site_id) == (None, None) for scope in plan_scopes(company_ids, at_most))
 

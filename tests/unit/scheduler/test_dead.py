@@ -100,7 +100,7 @@ def texts_in(value: Any) -> Iterator[str]:
     st.none() | st.text(max_size=8),
     st.none() | st.text(max_size=8),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=15 * settings.default.max_examples // 4)
 def test_any_bytes_and_headers_are_read_into_something_that_can_be_stored(
     body: bytes, said: dict[str, Any], message_id: str | None, content_type: str | None, correlation_id: str | None
 ) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.runs.conclusion import (
@@ -47,14 +47,12 @@ def run(**changes: object) -> Counted:
 
 
 @given(runs, st.booleans())
-@settings(max_examples=40, deadline=None)
 def test_no_run_succeeds_that_is_incomplete_or_does_not_balance(counted: Counted, accepted: bool) -> None:
     if counted.failed_scopes or counted.lost_chunks or not counted.balance.balances:
         assert conclude(counted, accepted=accepted).status not in SUCCESS
 
 
 @given(runs)
-@settings(max_examples=40, deadline=None)
 def test_no_run_succeeds_by_itself_that_saw_nothing_where_there_was_something(counted: Counted) -> None:
     empty = replace(counted, balance=Balance(0, 0, 0, 0, 0, 0))
     nothing_missed = empty.kind != "device" and not empty.active_before
@@ -63,14 +61,12 @@ def test_no_run_succeeds_by_itself_that_saw_nothing_where_there_was_something(co
 
 
 @given(runs, st.booleans())
-@settings(max_examples=40, deadline=None)
 def test_devices_are_judged_after_a_full_success_and_never_else(counted: Counted, accepted: bool) -> None:
     found = conclude(counted, accepted=accepted)
     assert found.judge is (found.status in SUCCESS and counted.kind == "full")
 
 
 @given(runs, st.booleans())
-@settings(max_examples=40, deadline=None)
 def test_what_is_no_plain_success_has_a_reason_and_the_next_action(counted: Counted, accepted: bool) -> None:
     found = conclude(counted, accepted=accepted)
     plain = found.status == "succeeded"
@@ -78,7 +74,6 @@ def test_what_is_no_plain_success_has_a_reason_and_the_next_action(counted: Coun
 
 
 @given(runs)
-@settings(max_examples=30, deadline=None)
 def test_an_accepted_run_never_waits_again(counted: Counted) -> None:
     assert conclude(counted, accepted=True).status != "needs_review"
 
@@ -110,7 +105,6 @@ def test_many_vanished_devices_wait_for_a_person(active: int, unseen: int, revie
 
 
 @given(st.integers(0, 5000), st.integers(0, 5000))
-@settings(max_examples=30, deadline=None)
 def test_the_review_asks_for_more_than_the_share_and_more_than_the_count(active: int, unseen: int) -> None:
     unseen = min(unseen, active)
     many = unseen > MISSING_COUNT_FOR_REVIEW and unseen > active * MISSING_SHARE_FOR_REVIEW

@@ -29,7 +29,7 @@ def test_a_heartbeat_is_added_unless_one_is_asked_for(url: str, expected: str) -
     st.dictionaries(st.text("ab_", min_size=1, max_size=4), st.text("01x", min_size=1, max_size=3), max_size=3),
     st.sampled_from(["", "/", "/vhost", "/%2Fa"]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples // 2)
 def test_everything_else_in_the_address_stays(query: dict[str, str], path: str) -> None:
     asked = "&".join(f"{key}={value}" for key, value in query.items())
     before = f"amqp://u:p@h:5672{path}{'?' if asked else ''}{asked}"
@@ -39,7 +39,6 @@ def test_everything_else_in_the_address_stays(query: dict[str, str], path: str) 
 
 
 @given(st.text("abc", max_size=4))
-@settings(max_examples=20, deadline=None)
 def test_adding_it_twice_is_adding_it_once(path: str) -> None:
     once = with_heartbeat(f"amqp://h/{path}")
     assert with_heartbeat(once) == once

@@ -26,13 +26,13 @@ def private_text(*pairs: object) -> str:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples // 2)
 def test_what_was_sealed_opens_to_the_same_bytes(content: bytes) -> None:
     assert PRIVATE.open_bytes(PUBLIC.seal(content, info=INFO), info=INFO) == content
 
 
 @given(st.text(max_size=100))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples // 2)
 def test_text_opens_as_a_secret_string(content: str) -> None:
     opened = PRIVATE.open(PUBLIC.seal(content, info=INFO), info=INFO)
     assert isinstance(opened, SecretStr)
@@ -57,7 +57,7 @@ def test_a_ciphertext_moved_to_another_row_does_not_open(elsewhere: SealInfo) ->
 
 
 @given(st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples)
 def test_a_damaged_ciphertext_does_not_open(data: st.DataObject) -> None:
     sealed = PUBLIC.seal("canary-plaintext", info=INFO)
     # The last character of unpadded base64 may hold bits that decode to nothing.

@@ -59,7 +59,7 @@ def test_an_event_reaches_exactly_the_queues_that_list_it_and_one_journal(event_
 
 
 @given(st.lists(words, min_size=1, max_size=4).map(".".join))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=5 * settings.default.max_examples // 4)
 def test_a_key_that_is_no_event_type_reaches_nothing_on_the_event_exchange(key: str) -> None:
     assert bool(reached(EVENTS, key)) is (key in topology.EVENT_TYPES)
 
@@ -81,7 +81,7 @@ def test_a_retry_waits_in_one_queue_and_comes_back_to_its_own_alone(delay: str, 
 
 
 @given(words, st.sampled_from(WORK_NAMES))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=5 * settings.default.max_examples // 4)
 def test_a_redriven_message_reaches_its_queue_alone(origin: str, queue: str) -> None:
     assert reached(WORK, topology.work_key(queue, origin)) == {queue}
 

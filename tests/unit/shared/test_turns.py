@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.turns import LIGHT_BYTES, FairTurns, Lanes
@@ -82,7 +82,6 @@ async def test_a_turn_that_is_given_to_who_no_longer_wants_it_goes_on() -> None:
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
 def test_everybody_is_served_once_and_never_too_many(at_once: int, data: st.DataObject) -> None:
     names = [f"{owner}{n}" for n, owner in enumerate(data.draw(st.lists(st.sampled_from("abc"), max_size=12)))]
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import topology
@@ -162,7 +162,6 @@ def test_waiting_for_our_own_budget_does_not_make_the_message_older() -> None:
 
 
 @given(counted, histories, policies)
-@settings(max_examples=40, deadline=None)
 def test_no_counted_failure_is_retried_past_a_cap(error: Transient, history: History, policy: RetryPolicy) -> None:
     found = decide(error, history, policy, NOW)
     age = NOW - history.first_failed_at if history.first_failed_at else timedelta(0)
@@ -171,14 +170,12 @@ def test_no_counted_failure_is_retried_past_a_cap(error: Transient, history: His
 
 
 @given(counted, histories, policies)
-@settings(max_examples=40, deadline=None)
 def test_tries_only_go_up_and_by_one(error: Transient, history: History, policy: RetryPolicy) -> None:
     found = decide(error, history, policy, NOW)
     assert not isinstance(found, Retry) or found.attempts == history.attempts
 
 
 @given(counted | uncounted | unbounded, histories, policies)
-@settings(max_examples=40, deadline=None)
 def test_every_retry_names_a_rung_that_stands(error: Transient, history: History, policy: RetryPolicy) -> None:
     found = decide(error, history, policy, NOW)
     assert isinstance(found, Retry | Park)
@@ -186,7 +183,6 @@ def test_every_retry_names_a_rung_that_stands(error: Transient, history: History
 
 
 @given(unbounded, histories, policies)
-@settings(max_examples=40, deadline=None)
 def test_a_wait_that_is_bounded_by_nothing_is_never_parked(
     error: Transient, history: History, policy: RetryPolicy
 ) -> None:
@@ -194,7 +190,6 @@ def test_a_wait_that_is_bounded_by_nothing_is_never_parked(
 
 
 @given(uncounted, histories, policies)
-@settings(max_examples=40, deadline=None)
 def test_a_wait_that_is_no_try_is_parked_by_age_alone(error: Transient, history: History, policy: RetryPolicy) -> None:
     found = decide(error, history, policy, NOW)
     too_old = history.first_failed_at is not None and NOW - history.first_failed_at > policy.max_age
@@ -203,7 +198,6 @@ def test_a_wait_that_is_no_try_is_parked_by_age_alone(error: Transient, history:
 
 
 @given(st.lists(st.sampled_from(["counted", "uncounted", "unbounded"]), max_size=60), policies)
-@settings(max_examples=40, deadline=None)
 def test_any_story_ends_after_as_many_counted_failures_as_are_allowed(story: list[str], policy: RetryPolicy) -> None:
     """Carried on as the middleware does it, with a clock that stands."""
     kinds = {"counted": Transient, "uncounted": BoundedByAge, "unbounded": Unbounded}
@@ -220,7 +214,6 @@ def test_any_story_ends_after_as_many_counted_failures_as_are_allowed(story: lis
 
 
 @given(st.timedeltas(timedelta(0), timedelta(hours=3)))
-@settings(max_examples=40, deadline=None)
 def test_the_rung_for_a_wait_is_the_longest_that_fits_or_the_shortest(wait: timedelta) -> None:
     rung = topology.DELAYS[topology.delay_for(wait)]
     longer = [length for length in topology.DELAYS.values() if rung < length <= wait]

@@ -43,7 +43,7 @@ many = st.lists(
 
 
 @given(many, st.booleans(), st.booleans())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=5 * settings.default.max_examples // 4)
 def test_any_strings_come_back_as_they_were(some: list[NormalizedAsset], serial: bool, mac: bool) -> None:
     made = [Row(asset, ASSET_ID).with_claims(serial=serial, mac=mac) for asset in some]
     read = json.loads(rows.as_json(made))
@@ -59,13 +59,12 @@ def test_any_strings_come_back_as_they_were(some: list[NormalizedAsset], serial:
 
 
 @given(many)
-@settings(max_examples=40, deadline=None)
 def test_what_the_vendor_sent_goes_on_byte_for_byte(some: list[NormalizedAsset]) -> None:
     assert rows.vendors([Row(asset, ASSET_ID) for asset in some]) == [bytes(asset.vendor).decode() for asset in some]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 99)), max_size=12))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=5 * settings.default.max_examples // 4)
 def test_folding_keeps_each_device_once_as_it_was_sent_last(pairs: list[tuple[str, int]]) -> None:
     folded, repeated = rows.fold(sent(device_id, asset={"memory_bytes": number}) for device_id, number in pairs)
     last = dict(pairs)

@@ -6,6 +6,8 @@ PYTEST_ARGS ?=
 # (docs/adr/0024-a-second-try.md). Tests without servers may not.
 SECOND_TRY := --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks \
 	--rerun-exclude-path tests/unit --rerun-exclude-path tests/contract
+# A copy of the process for each core costs the unit tests less than xdist's workers do (tests/support/copies.py).
+IN_COPIES := -p tests.support.copies -p no:xdist -p no:rerunfailures
 .DEFAULT_GOAL := help
 # Each test process and each service compiles every module anew where this is set: minutes of a whole run.
 unexport PYTHONDONTWRITEBYTECODE
@@ -28,7 +30,7 @@ test: setup ## Run every check and every test, against a real RabbitMQ and a rea
 checks: lint mypy pyright arch
 
 unit: setup ## Run the tests that need neither broker nor database.
-	$(BIN)/python -m pytest tests/unit -n 2 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/unit $(IN_COPIES) --hypothesis-profile=brisk $(PYTEST_ARGS)
 
 kills: setup ## Kill write-back, and the reader of dates, a hundred times each (some minutes).
 	LIFECYCLE_TEST_KILLS=100 $(BIN)/python -m pytest tests/faults/test_writeback_kills.py \

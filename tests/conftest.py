@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415
 
 # The same examples in every run, and no time limit for one: a test that fails here fails everywhere, and none fails for
-# a slow machine. To look for new ones: make unit PYTEST_ARGS=--hypothesis-profile=search
+# a slow machine. `make unit` is to be quick and has the brisk profile, `make test` the steady one; to look for new
+# examples: make unit PYTEST_ARGS=--hypothesis-profile=search. A test that needs more says by how much.
 settings.register_profile(
     "steady", derandomize=True, deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("brisk", parent=settings.get_profile("steady"), max_examples=25)
 settings.register_profile("search", deadline=None, max_examples=1_000)
 settings.load_profile("steady")
 

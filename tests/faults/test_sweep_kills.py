@@ -17,7 +17,7 @@ from shared.dates.calendar import FIELDS
 from tests.conftest import MakeLoopPipeline
 from tests.integration.test_details import DAY, MakeSweep, Sweep, sweep  # noqa: F401 - a fixture
 from tests.support.books import Books
-from tests.support.forked import Lives
+from tests.support.forks import Fork, Lives
 from tests.support.pipelines import settings_of
 from tests.support.seeds import seeded
 from tests.support.waiting import until
@@ -75,7 +75,7 @@ async def test_a_killed_reader_of_dates_loses_nothing_and_costs_one_request(
     await s.desk.execute(_STOP_BEFORE_THE_ACK)
     settings = settings_of("fetcher", s.stage, s.rmm.url, {"details_per_turn": TURN, "date_adapter": "custom_fields"})
     async with Lives.of("fetcher", tmp_path, **settings) as lives:
-        reader = await lives.start()
+        reader = lives.start()
         await in_process(s.stage, s.rmm, "scheduler", detail_freshness_seconds=DAY)
         for seed in range(SEEDS):
             random = seeded(seed)
@@ -85,7 +85,7 @@ async def test_a_killed_reader_of_dates_loses_nothing_and_costs_one_request(
         while left := DEVICES - await s.desk.value(_READ):
             await _read_more(s, min(left, 100))
         await _nothing_is_going_on(s)
-        await lives.kill(reader)
+        await reader.kill()
         said = lives.log.read_text()
 
     asked = await s.asked()
@@ -109,12 +109,12 @@ async def test_a_killed_reader_of_dates_loses_nothing_and_costs_one_request(
     books.close()
 
 
-async def _kill_at(s: Sweep, lives: Lives, reader: int, point: str, random: Random) -> int:
+async def _kill_at(s: Sweep, lives: Lives, reader: Fork, point: str, random: Random) -> Fork:
     """Kill the reader at this point of its turn. Returns its heir, which was there before."""
     async with _held_at(s, point, random):
-        heir = await lives.start()
+        heir = lives.start()
         claims = await s.desk.rows(_CLAIMS)
-        await lives.kill(reader)
+        await reader.kill()
     if POINTS[point] != _BEFORE_THE_ACK:
         # Before the ack it has the next turn already, and goes on with it.
         await _read_more(s, 1)

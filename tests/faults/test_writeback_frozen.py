@@ -1,5 +1,6 @@
 """A write-back that stands still between claim and write, and writes an old date over a newer one (ADR 0016)."""
 
+import signal
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from shared.date_ledger.late_writes import SETTLED_BY
 from shared.date_ledger.switches import set_conflict_policy
 from tests.integration.test_writeback import MOMENT, MakeWorld, World, world  # noqa: F401 - a fixture
-from tests.support.forked import Lives
+from tests.support.forks import Lives
 from tests.support.waiting import until
 
 OLD, NEW = "2025-03-01", "2026-04-02"
@@ -25,7 +26,7 @@ async def test_the_newest_date_wins_in_the_end(world: MakeWorld, tmp_path: Path,
     w.schedule()
     await w.within(lambda conn: set_conflict_policy(conn, w.author, w.integration_id, policy))
     async with Lives.of("writeback", tmp_path, **w.values(rmm_timeout_seconds=3.0)) as lives:
-        frozen = await lives.start()
+        frozen = lives.start()
         await w.publish(w.event(1, "2024-01-01"))
         await until("the fields are known", lambda: _stands(w, 1, "2024-01-01"))
         await w.idle()
@@ -35,23 +36,23 @@ async def test_the_newest_date_wins_in_the_end(world: MakeWorld, tmp_path: Path,
         )
         await w.publish(old)
         await until("the old write is on its way", lambda: _fired(w, late))
-        lives.freeze(frozen)
+        frozen.send(signal.SIGSTOP)
         # Before anybody else can take the field, or the older date might be written first by right.
         await w.record(new)
         await w.desk.execute("update date_pushes set leased_until = clock_timestamp() where leased_until is not null")
-        heir = await lives.start()
+        heir = lives.start()
         await until("the newer date is written", lambda: _written(w, new))
         assert await w.there(0) == NEW
         await w.person(0, purchase_date=OLD)  # no person: it is the old write that comes now
         if wakes:
-            lives.wake(frozen)
+            frozen.send(signal.SIGCONT)
         else:
-            await lives.kill(frozen)
+            await frozen.kill()
             # Only a sweep can see it now; what it read is no person's change.
             await w.pull(0, OLD)
         await until("the newest is written again", lambda: _stands(w, 0, NEW))
         await w.idle()
-        await lives.kill(heir)
+        await heir.kill()
     assert (await w.settled(new))["status"] == "written"
     assert (await w.settled(old))["status"] == "superseded"
     asset = await w.asset(0)

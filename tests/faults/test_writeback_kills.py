@@ -11,7 +11,7 @@ from typing import Any
 
 from lifecycle.settings import environment
 from tests.integration.test_writeback import MOMENT, MakeWorld, World, world  # noqa: F401 - a fixture
-from tests.support.forked import Lives
+from tests.support.forks import Lives
 from tests.support.seeds import seeded
 from tests.support.waiting import until
 
@@ -27,12 +27,12 @@ async def test_a_killed_write_back_has_one_effect_for_each_edit(world: MakeWorld
     w = await world(count=DEVICES)
     w.schedule()
     async with Lives.of("writeback", tmp_path, **w.values()) as lives:
-        first = await lives.start()
+        first = lives.start()
         # The way of writing and the fields' ids are found out once, by requests that the seeds do not count.
         await w.publish(w.event(0, "2024-01-01", at=MOMENT - timedelta(days=1)))
         await until("the first date is written", lambda: _stands(w, 0, "2024-01-01"))
         await w.idle()
-        await lives.kill(first)
+        await first.kill()
         for seed in range(SEEDS):
             await _kill_once(w, lives, seed)
 
@@ -45,22 +45,22 @@ async def _kill_once(w: World, lives: Lives, seed: int) -> None:
     await w.publish(*events)
     await w.desk.execute("update date_turns set announced_at = null")
     fault = await w.rmm.fault(_match(point, random), delay_ms=DELAY_MS)
-    victim = await lives.start()
+    victim = lives.start()
 
     async def struck() -> bool:
         return bool(await w.rmm.fired(fault))
 
     await until(f"the kill point {point!r} of seed {seed}", struck)
-    await lives.kill(victim)
+    await victim.kill()
     await _answered(w, asked)
     await w.rmm.heal()
     # What the dead one had claimed is free when its lease ends, which is longer than any request of it can last.
     await w.desk.execute("update date_pushes set leased_until = clock_timestamp() where leased_until is not null")
-    heir = await lives.start()
+    heir = lives.start()
     for event in events:
         await w.settled(event, *FINAL)
     await w.idle()
-    await lives.kill(heir)
+    await heir.kill()
     for device, value in newest.items():
         assert await w.there(device) == value, (seed, point)
     written = Counter((device, value) for device, _, value in (await w.writes())[before:])

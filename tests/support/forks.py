@@ -5,16 +5,20 @@ A process from scratch is what the tests of the stack and the end-to-end test st
 
 import asyncio
 import ctypes
+import json
 import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from importlib import import_module
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Final, Self
 
+from lifecycle.settings import environment
+from shared.runtime import main
 from shared.topology import SERVICES
 
 _PR_SET_PDEATHSIG = 1
@@ -71,12 +75,56 @@ class Fork:
         if self.exit_code() is None and self._process.pid is not None:
             os.kill(self._process.pid, number)
 
+    async def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        self.send(signal.SIGKILL)
+        # One that stands still ends at once on most systems, and on some only when it is woken.
+        self.send(signal.SIGCONT)
+        await self.wait()
+
     async def stop(self, seconds: float) -> None:
         """Ask it to end, and kill it where it has not after `seconds`."""
         self.send(signal.SIGTERM)
         if await self.wait(seconds) is None:
-            self.send(signal.SIGKILL)
-            await self.wait()
+            await self.kill()
+
+
+class Lives:
+    """Starts processes of one service, one after another or at once. `log` is what all of them have said."""
+
+    def __init__(self, service: str, folder: Path, settings: Mapping[str, Any]) -> None:
+        self.log = folder / f"{service}-lives.log"
+        self._create_app = import_module(f"services.{service}.app").create_app
+        self._variables = variables_of(settings)
+        self._folder = folder
+        self._started: list[Fork] = []
+
+    @classmethod
+    @asynccontextmanager
+    async def of(cls, service: str, folder: Path, **settings: Any) -> AsyncIterator[Self]:
+        """The lives of a service with these settings; those that are left are killed at the end."""
+        lives = cls(service, folder, settings)
+        try:
+            yield lives
+        finally:
+            for life in lives._started:
+                await life.kill()
+
+    def start(self) -> Fork:
+        """Start one; it begins to consume by itself."""
+        life = Fork.start(main, self._create_app, variables=self._variables, folder=self._folder, log=self.log)
+        self._started.append(life)
+        return life
+
+
+def variables_of(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The environment of a service that is to have these settings, and none of the tests' own."""
+    inherited = {name: value for name, value in environment().items() if not name.startswith("LIFECYCLE_")}
+    told = {
+        f"LIFECYCLE_{name.upper()}": json.dumps(value) if isinstance(value, (list, tuple)) else str(value)
+        for name, value in settings.items()
+    }
+    return {**inherited, **told}
 
 
 def _live(

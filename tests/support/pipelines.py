@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import structlog
 
-from lifecycle.settings import environment
 from lifecycle.stack.certificates import certificates_for
 from lifecycle.stack.ports import free_ports
 from services.fetcher.app import create_app as create_fetcher
@@ -26,7 +25,7 @@ from services.writer.app import WriterSettings
 from services.writer.app import create_app as create_writer
 from shared.runtime import Service, main
 from shared.settings import ServiceSettings
-from tests.support.forks import Fork
+from tests.support.forks import Fork, variables_of
 from tests.support.stage import Stage
 from tests.support.waiting import until
 
@@ -242,11 +241,7 @@ class ProcessPipeline:
 
     def _launch(self, service: str, number: int, port: int) -> Replica:
         values = settings_of(service, self._stage, self._rmm_url, self._settings) | {"http_port": port}
-        inherited = {name: value for name, value in environment().items() if not name.startswith("LIFECYCLE_")}
-        variables = {
-            **inherited,
-            **{f"LIFECYCLE_{name.upper()}": str(value) for name, value in values.items()},
-        }
+        variables = variables_of(values)
         log = self._folder / f"{service}-{number}.log"
         child = self._child(service, variables, log)
         return Replica(service, number, variables, log, f"http://127.0.0.1:{port}/health", child)

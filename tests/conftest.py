@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 settings.register_profile(
     "steady", derandomize=True, deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.register_profile("brisk", parent=settings.get_profile("steady"), max_examples=25)
+settings.register_profile("brisk", parent=settings.get_profile("steady"), max_examples=20)
 settings.register_profile("search", deadline=None, max_examples=1_000)
 settings.load_profile("steady")
 

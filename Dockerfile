@@ -14,7 +14,9 @@ ENV PATH=/opt/venv/bin:$PATH \
     LIFECYCLE_HTTP_PORT=8080 \
     LIFECYCLE_LOG_FORMAT=json
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin lifecycle \
- && mkdir -p /secrets/postgres /secrets/rabbitmq /secrets/services /secrets/private /secrets/public \
+ && mkdir -p /secrets/postgres /secrets/rabbitmq /secrets/owner /secrets/topology /secrets/fetcher \
+    /secrets/normalizer /secrets/writer /secrets/writeback /secrets/scheduler /secrets/cli /secrets/keys \
+    /secrets/login /secrets/private /secrets/public \
  && chown -R lifecycle:lifecycle /secrets \
  && printf '#!/bin/sh\nexec python -m lifecycle "$@"\n' > /usr/local/bin/lifecycle \
  && chmod 755 /usr/local/bin/lifecycle

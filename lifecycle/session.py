@@ -96,29 +96,38 @@ def management_url(settings: CommandSettings | None = None) -> str | None:
 
 
 @asynccontextmanager
-async def connect(account: str | None = None, settings: CommandSettings | None = None) -> AsyncGenerator[Session]:
-    """A connection to a database that is migrated, and the account that is meant.
+async def database(settings: CommandSettings | None = None) -> "AsyncGenerator[asyncpg.Connection[Any]]":
+    """A connection to a database that is migrated, for whoever needs no broker and no account.
 
-    Raises `Unreachable`, `NotFound` for an unknown account, and `MigrationError` where the tables are too old.
+    Raises `Unreachable`, and `MigrationError` where the tables are too old.
     """
     import asyncpg  # noqa: PLC0415 - `--help` needs no driver
 
-    from lifecycle.accounts import resolve_account  # noqa: PLC0415 - the same
     from shared.migrations import check_current  # noqa: PLC0415 - the same
 
-    found = addresses(settings)
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(
-        found.database_url.get_secret_value(), timeout=_CONNECT_SECONDS
-    )
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url(settings), timeout=_CONNECT_SECONDS)
     try:
         # As the services have it: JSON columns are Python values.
         for kind in ("json", "jsonb"):
             await connection.set_type_codec(kind, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
         await check_current(connection)
-        account_id, account_name = await resolve_account(connection, account)
-        yield Session(connection, account_id, account_name, found)
+        yield connection
     finally:
         await connection.close()
+
+
+@asynccontextmanager
+async def connect(account: str | None = None, settings: CommandSettings | None = None) -> AsyncGenerator[Session]:
+    """A connection to a database that is migrated, and the account that is meant.
+
+    Raises `Unreachable`, `NotFound` for an unknown account, and `MigrationError` where the tables are too old.
+    """
+    from lifecycle.accounts import resolve_account  # noqa: PLC0415 - `--help` needs no driver
+
+    found = addresses(settings)
+    async with database(settings) as connection:
+        account_id, account_name = await resolve_account(connection, account)
+        yield Session(connection, account_id, account_name, found)
 
 
 def _ready_state(settings: CommandSettings) -> StackState | None:

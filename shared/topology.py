@@ -5,6 +5,7 @@ hide a missing work queue from `mandatory`, and a quorum queue younger than a se
 to a kill -9 of a single node, so the step ends SETTLE_SECONDS after the last new queue.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -117,6 +118,58 @@ EVENT_TYPES = (
     "date.written_back",
     "date.write_back_failed",
 )
+
+# Who may publish which events; a broker with a user for each program holds them to it. The scheduler's sweep publishes
+# what any other one stored and could not publish. `cli` is the command.
+PUBLISHES: Mapping[str, tuple[str, ...]] = {
+    "fetcher": (
+        "integration.paused",
+        "integration.resumed",
+        "sync.requested",
+        "sync.page_due",
+        "sync.detail_due",
+        "sync.completed",
+        "sync.failed",
+        "device.page_fetched",
+        "asset.dates_changed",
+        "date.push_due",
+        "date.write_back_failed",
+    ),
+    "normalizer": ("asset.page_normalized",),
+    "writer": (
+        "sync.completed",
+        "sync.failed",
+        "asset.changed",
+        "asset.dates_changed",
+        "date.push_due",
+        "date.write_back_failed",
+    ),
+    "writeback": (
+        "integration.paused",
+        "sync.failed",
+        "asset.dates_changed",
+        "date.push_due",
+        "date.written_back",
+        "date.write_back_failed",
+    ),
+    SCHEDULER: EVENT_TYPES,
+    "cli": (
+        "integration.created",
+        "integration.credentials_replaced",
+        "integration.disabled",
+        "integration.enabled",
+        "integration.removed",
+        "integration.paused",
+        "integration.probe_due",
+        "sync.requested",
+        "sync.completed",
+        "sync.failed",
+        "asset.dates_changed",
+        "date.edited",
+        "date.push_due",
+        "date.write_back_failed",
+    ),
+}
 
 
 def retry_key(delay: str, queue: str) -> str:

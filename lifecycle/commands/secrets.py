@@ -39,7 +39,8 @@ async def deployment(out: Output, *, into: IntoOption) -> None:
 
     lifecycle secrets deployment --into /secrets
 
-    One folder for each reader: postgres, rabbitmq, services, private (fetcher and writeback only), public.
+    One folder for each reader: the two servers, the owner of the database (migrate), who declares the topology, each
+    service, the command (cli), the change of keys; private keys (fetcher and writeback only), and the public one.
     """
     from lifecycle.deployment import make_secrets  # noqa: PLC0415 - `--help` is quick
 
@@ -60,7 +61,7 @@ async def rotate(
     they have it, and run it again: it changes the public key and seals every stored secret anew.
     """
     from lifecycle import rotation  # noqa: PLC0415 - `--help` is quick
-    from lifecycle.session import connect, stack_layout  # noqa: PLC0415 - the same
+    from lifecycle.session import database, stack_layout  # noqa: PLC0415 - the same
 
     layout = stack_layout()
     # Files that were named belong to a deployment, which makes its own: there is no stack here to bring up.
@@ -69,9 +70,9 @@ async def rotate(
     for path in (private, public):
         if not path.is_file():
             raise NotFound(f"there is no key file {path}", f"name it with --private or --public, or {hint}")
-    async with connect() as session:
-        if await rotation.begun(session.connection, private, public):
-            done = await rotation.reseal(session.connection, private, public, forget=forget)
+    async with database() as connection:
+        if await rotation.begun(connection, private, public):
+            done = await rotation.reseal(connection, private, public, forget=forget)
             words = f"key {done.key_id} is in use; {done.resealed} stored secrets were sealed anew"
         else:
             done = rotation.add_key(private)

@@ -192,13 +192,6 @@ def _event(
     )
 
 
-# The columns that plans depend on: a sample of all of them, the vendor's JSON too, costs three times as much.
-_ANALYZE: Final = """
-    analyze assets (account_id, state, serial_claim, mac_claim, serial_normalised, name),
-        devices (integration_id, device_id, asset_id, company_id, state)
-"""
-
-
 # Where the run made a tenth of all devices, or more, the planner knows nothing of them. For less it costs 150 ms of a
 # busy core, and a hundred small tenants who come beside a large one would pay it a hundred times.
 _IS_NEWS: Final = """
@@ -213,4 +206,4 @@ async def _analyze_once(pool: Pool, integration_id: UUID, run_id: UUID) -> None:
     """After an integration's first sync the planner may still believe that the tables are empty."""
     async with connection(pool) as conn:
         if await conn.fetchval(_IS_NEWS, integration_id, run_id):
-            await conn.execute(_ANALYZE)
+            await conn.execute("select analyze_fleet()")

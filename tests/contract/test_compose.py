@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from lifecycle.deployment import make_secrets
+from lifecycle.rights.broker import COMMAND, DECLARER, all_rights
+from lifecycle.rights.database import PARTS
 from lifecycle.stack.services import SERVICES, installed_services
 from shared.settings import ServiceSettings
 
@@ -19,6 +22,7 @@ OURS = sorted(name for name, stanza in STANZAS.items() if stanza["image"] == "li
 PROGRAMS = [service.name for service in installed_services()]
 OPENERS = {service.name for service in SERVICES if service.opens_secrets}
 PRIVATE = "secrets-private"
+LOGIN = "/secrets/login"
 
 
 def _volumes(name: str) -> dict[str, str]:
@@ -84,6 +88,58 @@ def test_secrets_come_as_files() -> None:
         for variable in stanza.get("environment") or {}:
             plain = secret.search(variable) and not variable.endswith("_FILE")
             assert not plain or variable == "LIFECYCLE_RMM_BASE_URL", f"{name}: {variable}"
+
+
+def _login(name: str) -> str | None:
+    """The volume that a container logs in with."""
+    mounts = [mount.split(":") for mount in STANZAS[name].get("volumes", [])]
+    found = [mount[0] for mount in mounts if mount[1] == LOGIN]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def test_no_two_containers_share_a_login() -> None:
+    logins = {name: login for name in STANZAS if (login := _login(name))}
+    assert {**logins} == {
+        **{name: f"secrets-{name}" for name in (*PROGRAMS, "cli", "keys", "topology")},
+        "migrate": "secrets-owner",
+    }
+    # But for the job that makes them.
+    for volume in logins.values():
+        assert len([name for name in STANZAS if volume in _volumes(name)]) == 2
+        assert volume in _volumes("secrets")
+
+
+def test_whoever_logs_in_somewhere_has_a_role_or_a_user_of_its_own() -> None:
+    needs = {name: set(STANZAS[name].get("environment") or {}) for name in OURS}
+    database = {name for name, variables in needs.items() if "LIFECYCLE_DATABASE_URL_FILE" in variables}
+    broker = {name for name, variables in needs.items() if "LIFECYCLE_AMQP_URL_FILE" in variables}
+    assert database == {*PARTS, "migrate"}
+    assert broker == {rights.part for rights in all_rights()} == {*PROGRAMS, COMMAND, DECLARER}
+
+
+def test_every_file_that_a_container_is_told_of_is_made_in_what_it_mounts(tmp_path: Path) -> None:
+    made = {str(path.relative_to(tmp_path)) for path in make_secrets(tmp_path)}
+    targets = {mount.split(":")[0]: mount.split(":")[1] for mount in STANZAS["secrets"]["volumes"]}
+    assert {f"/secrets/{name.partition('/')[0]}" for name in made} == set(targets.values())
+    for name in set(OURS) - {"secrets"}:
+        mounts = [mount.split(":") for mount in STANZAS[name].get("volumes", [])]
+        words = [*(STANZAS[name].get("environment") or {}).values(), *STANZAS[name]["command"]]
+        for path in [str(word) for word in words if str(word).startswith("/secrets/")]:
+            volume = next(mount[0] for mount in mounts if path.startswith(f"{mount[1]}/"))
+            assert f"{targets[volume].removeprefix('/secrets/')}/{Path(path).name}" in made, f"{name}: {path}"
+
+
+def test_every_folder_of_secrets_stands_in_the_image_and_belongs_to_its_user() -> None:
+    # A volume takes the owner of the folder that it is first mounted over.
+    made = re.search(r"mkdir -p ((?:/secrets/\S+|\\\s|\s)+)", DOCKERFILE)
+    assert made is not None
+    folders = {word for word in made.group(1).split() if word.startswith("/")}
+    assert {mount.split(":")[1] for mount in STANZAS["secrets"]["volumes"]} | {LOGIN} == folders
+
+
+def test_the_database_is_granted_anew_by_the_step_that_migrates() -> None:
+    assert STANZAS["migrate"]["command"] == ["lifecycle", "migrate", "--roles", f"{LOGIN}/roles.json"]
 
 
 def test_every_secret_is_mounted_read_only_but_where_it_is_made() -> None:

@@ -1,6 +1,8 @@
 -- Integrations as documents: those that need a person first.
+-- Each column by its name: the command may not read the sealed secret.
 -- $1 account, $2 integration or null, $3 whether those that were removed are wanted too
-select i.*,
+select i.id, i.name, i.region, i.client_id, i.credentials_version, i.status, i.reason_code, i.reason, i.next_action,
+    i.sync_every, i.next_sync_at, i.last_success_at, i.created_at, i.removed_at, i.forget_at, i.forgotten_at,
     b.blocked_until as quota_until,
     d.total - g.missing - g.archived as active, g.missing, g.archived,
     (select count(*) from parked_messages p where p.integration_id = i.id and p.status = 'parked') as parked,

@@ -1,5 +1,6 @@
 """The files and settings of a stack: state, lock, layout, keys, environments of services, ports."""
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from lifecycle.deployment import make_secrets
-from lifecycle.exits import Refused, WrongUsage
+from lifecycle.exits import NotFound, Refused, WrongUsage
+from lifecycle.rights.broker import all_rights, definitions
+from lifecycle.rights.database import PARTS, read_verifiers, role_of, verifier
 from lifecycle.settings import CommandSettings
 from lifecycle.stack import debian
 from lifecycle.stack.keys import ensure_keys, ensure_simulator_secret
@@ -187,15 +190,73 @@ def test_a_deployment_gets_secrets_that_fit_each_other_and_are_made_once(tmp_pat
 
     assert make_secrets(tmp_path) == []
     assert {path: path.read_text() for path in made} == before
-    _, database_password = login_of((tmp_path / "services/database_url").read_text())
-    assert database_password == (tmp_path / "postgres/password").read_text()
-    _, broker_password = login_of((tmp_path / "services/amqp_url").read_text())
-    assert login_of((tmp_path / "services/management_url").read_text()) == ("lifecycle", broker_password)
-    broker = (tmp_path / "rabbitmq/20-login.conf").read_text()
-    assert f"default_pass = {broker_password}\n" in broker
+    owner = login_of((tmp_path / "owner/database_url").read_text())
+    assert owner == ("lifecycle", (tmp_path / "postgres/password").read_text())
+    command = login_of((tmp_path / "cli/amqp_url").read_text())
+    assert login_of((tmp_path / "cli/management_url").read_text()) == command
+    verifiers = read_verifiers(tmp_path / "owner/roles.json")
+    assert verifiers == {
+        role_of(part): verifier(login_of((tmp_path / part / "database_url").read_text())[1]) for part in PARTS
+    }
+    passwords = {rights.part: login_of((tmp_path / rights.part / "amqp_url").read_text())[1] for rights in all_rights()}
+    assert json.loads((tmp_path / "rabbitmq/definitions.json").read_text()) == definitions(passwords)
+    broker = (tmp_path / "rabbitmq/30-node.conf").read_text()
+    assert "load_definitions = /secrets/definitions.json\n" in broker
     assert "disk_free_limit.absolute = 2GB\n" in broker
     private = PrivateKeyRing.from_text((tmp_path / "private/secret-keys").read_text())
     assert private.key_ids == PublicKeyRing.from_text((tmp_path / "public/sealing-key").read_text()).key_ids
+
+
+def test_no_password_of_a_deployment_stands_in_two_folders(tmp_path: Path) -> None:
+    texts = {path: path.read_text() for path in make_secrets(tmp_path)}
+    logins = {path: login_of(text) for path, text in texts.items() if "://" in text}
+    assert {user for user, _ in logins.values()} == {
+        "lifecycle",
+        *(role_of(part) for part in PARTS),
+        *(rights.user for rights in all_rights()),
+    }
+    for path, (_, password) in logins.items():
+        readers = {other.parent.name for other, text in texts.items() if password in text}
+        # The server of the database makes its owner with it.
+        assert readers == {path.parent.name, *(["postgres"] if path.parent.name == "owner" else [])}
+
+
+def test_a_deployment_of_one_login_keeps_its_owner_and_gets_the_others(tmp_path: Path) -> None:
+    for name, text in {
+        "postgres/password": "of the owner",
+        "rabbitmq/20-login.conf": "default_user = lifecycle\ndefault_pass = of everybody\n",
+        "services/database_url": "postgresql://lifecycle:of%20the%20owner@postgres:5432/lifecycle",
+    }.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+
+    made = {str(path.relative_to(tmp_path)) for path in make_secrets(tmp_path)}
+
+    assert {"owner/database_url", "writer/database_url", "writer/amqp_url", "rabbitmq/definitions.json"} <= made
+    assert login_of((tmp_path / "owner/database_url").read_text())[1] == "of the owner"
+    assert "of everybody" in (tmp_path / "rabbitmq/20-login.conf").read_text()
+
+
+def test_what_the_servers_are_told_follows_the_version_and_passwords_stay(tmp_path: Path) -> None:
+    make_secrets(tmp_path)
+    told = (tmp_path / "rabbitmq/definitions.json", tmp_path / "owner/roles.json")
+    before = [path.read_text() for path in told]
+    for path in told:
+        path.write_text("{}")
+
+    assert set(make_secrets(tmp_path)) == set(told)
+    assert [path.read_text() for path in told] == before
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"lifecycle_writer": "plain"}'])
+def test_a_file_of_roles_that_is_none_is_refused_with_what_to_do(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "roles.json"
+    with pytest.raises(NotFound):
+        read_verifiers(path)
+    path.write_text(text)
+    with pytest.raises(Refused) as refused:
+        read_verifiers(path)
+    assert "secrets deployment" in str(refused.value.next_step)
 
 
 def test_addresses_may_come_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ database as somebody of its own (docs/adr/0030). There is no default password.
 import json
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from lifecycle.rights import broker as broker_rights
@@ -77,7 +78,7 @@ def _make_roles(files: _Files, database: str) -> None:
     verifiers: dict[str, str] = {}
     for part in database_rights.PARTS:
         role = database_rights.role_of(part)
-        url = files.keep(f"{part}/database_url", lambda role=role: f"postgresql://{role}:{_password()}@{database}")
+        url = files.keep(f"{part}/database_url", partial(_address, "postgresql", role, database))
         verifiers[role] = database_rights.verifier(_password_in(url))
     files.follow(f"{OWNER}/roles.json", json.dumps(verifiers, indent=1) + "\n")
 
@@ -87,25 +88,26 @@ def _make_users(files: _Files, broker: str, management: str, vhost: str, folder:
     passwords: dict[str, str] = {}
     for rights in broker_rights.all_rights():
         user = rights.user
-        url = files.keep(
-            f"{rights.part}/amqp_url",
-            lambda user=user: f"amqp://{user}:{_password()}@{broker}/{path}?heartbeat=10",
-        )
+        url = files.keep(f"{rights.part}/amqp_url", partial(_address, "amqp", user, f"{broker}/{path}?heartbeat=10"))
         passwords[rights.part] = _password_in(url)
         if rights.tags:
-            password = passwords[rights.part]
             files.keep(
                 f"{rights.part}/management_url",
-                lambda user=user, password=password: f"http://{user}:{password}@{management}",
+                partial(_address, "http", user, management, passwords[rights.part]),
             )
     files.follow("rabbitmq/definitions.json", json.dumps(broker_rights.definitions(passwords, vhost), indent=1) + "\n")
-    files.follow("rabbitmq/30-node.conf", _node(f"{folder}/definitions.json"))
+    # Of a folder of configuration the broker reads every file, whatever its name: the definitions stand beside it.
+    files.follow("rabbitmq/conf/node.conf", _node(f"{folder}/definitions.json"))
 
 
 def _node(definitions: str) -> str:
     # The broker's own default is 50 MB: a quorum queue that meets a full disk ends, and the node with it.
     # A broker that imports definitions makes no default user.
     return f"disk_free_limit.absolute = 2GB\nlog.console = true\nload_definitions = {definitions}\n"
+
+
+def _address(scheme: str, user: str, rest: str, password: str | None = None) -> str:
+    return f"{scheme}://{user}:{password or _password()}@{rest}"
 
 
 def _password() -> str:

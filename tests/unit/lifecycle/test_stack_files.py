@@ -200,7 +200,7 @@ def test_a_deployment_gets_secrets_that_fit_each_other_and_are_made_once(tmp_pat
     }
     passwords = {rights.part: login_of((tmp_path / rights.part / "amqp_url").read_text())[1] for rights in all_rights()}
     assert json.loads((tmp_path / "rabbitmq/definitions.json").read_text()) == definitions(passwords)
-    broker = (tmp_path / "rabbitmq/30-node.conf").read_text()
+    broker = (tmp_path / "rabbitmq/conf/node.conf").read_text()
     assert "load_definitions = /secrets/definitions.json\n" in broker
     assert "disk_free_limit.absolute = 2GB\n" in broker
     private = PrivateKeyRing.from_text((tmp_path / "private/secret-keys").read_text())

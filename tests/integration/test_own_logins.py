@@ -5,7 +5,6 @@ Database, broker and programs are processes here; what compose does with volumes
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -37,6 +36,7 @@ from tests.support.keys import Keys
 from tests.support.pipelines import SERVICES, ProcessPipeline
 from tests.support.queues import Said
 from tests.support.rmm import LISTS
+from tests.support.shell import Shell
 from tests.support.stage import attach_stage
 from tests.support.waiting import until
 
@@ -74,21 +74,16 @@ class Deployment:
         """The document of a command that must succeed, with the login of this program and nothing else."""
         inherited = {name: value for name, value in environment().items() if not name.startswith("LIFECYCLE_")}
         own = {path.name: path for path in (self.secrets / part).iterdir()} | files
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "lifecycle", *words, "--json"),
-            env={
-                **inherited,
-                **{f"LIFECYCLE_{name.upper()}_FILE": str(path) for name, path in own.items()},
-                "LIFECYCLE_LOCAL_DIR": str(self.secrets / "no-stack"),
-                "PYTHONPATH": str(project_root()),
-            },
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        variables = {
+            **inherited,
+            **{f"LIFECYCLE_{name.upper()}_FILE": str(path) for name, path in own.items()},
+            "LIFECYCLE_LOCAL_DIR": str(self.secrets / "no-stack"),
+            "PYTHONPATH": str(project_root()),
+        }
         async with asyncio.timeout(COMMAND_SECONDS):
-            told, said = await process.communicate()
-        assert process.returncode == 0, f"{part}: lifecycle {' '.join(words)}: {told.decode()} {said.decode()[-2000:]}"
-        return json.loads(told)
+            done = await Shell(variables, self.secrets)(*words, "--json")
+        assert done.code == 0, f"{part}: lifecycle {' '.join(words)}: {done.out} {done.err[-2000:]}"
+        return done.json
 
 
 @pytest.fixture(scope="module")

@@ -31,8 +31,6 @@ _LOCK: Final = "select pg_advisory_xact_lock_shared(hashtextextended('integratio
 CLAIM_ROUNDS: Final = 4
 # A quarter of a page.
 LIGHT_DEVICES: Final = 125
-# Forgotten, an integration costs a chunk that is written twice.
-MOST_ASKED_FOR: Final = 1000
 
 _is_hash: Final = re.compile("[0-9a-f]{32}").fullmatch
 _INTEGER_END: Final = 1 << 31
@@ -121,8 +119,6 @@ class PostgresAssets:
         self._events = events
         self._places = asyncio.Semaphore(at_once)
         self._light_places = asyncio.Semaphore(at_once)
-        # Integrations in whose first run a device came that was there: a list that shifted, a page that came twice.
-        self._asked_for: set[UUID] = set()
 
     async def write(self, chunk: AssetPageNormalized, correlation_id: str) -> Written | None:
         """Write a chunk once; None when it was written already, or its integration is removed.
@@ -157,13 +153,9 @@ class PostgresAssets:
         written: Written,
         correlation_id: str,
     ) -> list[outbox.Pending] | None:
-        first_run = await self._claim(conn, page)
-        if first_run is None:
+        if not await self._claim(conn, page):
             return None
-        if first_run and page.integration_id not in self._asked_for:
-            new, changed = _all_new(sent), list[Row]()
-        else:
-            new, changed = await self._ask(conn, page, sent, written)
+        new, changed = await self._ask(conn, page, sent, written)
         await self._update(conn, page, changed)
         await self._insert(conn, page, new, written)
         await self._keep_rejects(conn, page, chunk)
@@ -176,11 +168,10 @@ class PostgresAssets:
         await self._finish(conn, page, written)
         return pending
 
-    async def _claim(self, conn: Connection, page: Page) -> bool | None:
-        """Take the chunk; None where it is not to be written, else whether it is of the integration's first run."""
+    async def _claim(self, conn: Connection, page: Page) -> bool:
         # Shared with other writers, exclusive to a removal: no row of a removed integration is made anew.
         await conn.execute(_LOCK, str(page.integration_id))
-        first_run: bool | None = await conn.fetchval(
+        claimed = await conn.fetchval(
             sql(_SQL, "claim_chunk"),
             page.fetch_id,
             page.chunk_no,
@@ -188,7 +179,7 @@ class PostgresAssets:
             page.integration_id,
             page.observed_seq,
         )
-        return first_run
+        return claimed is not None
 
     async def _ask(
         self, conn: Connection, page: Page, sent: Sequence[NormalizedAsset], written: Written
@@ -208,7 +199,8 @@ class PostgresAssets:
         known: list[tuple[int, UUID]] = sorted(zip(answer["changed"], answer["changed_assets"], strict=True))
         # In the order of the ids, so that two writers do not wait for each other.
         changed = [Row(sent[place - 1], asset_id) for place, asset_id in known]
-        return _new_rows([sent[place - 1] for place in new]), changed
+        made = map(pgproto.UUID, new_asset_ids(len(new)))
+        return [Row(sent[place - 1], asset_id) for place, asset_id in zip(new, made, strict=True)], changed
 
     async def _update(self, conn: Connection, page: Page, changed: Sequence[Row]) -> None:
         if not changed:
@@ -273,7 +265,7 @@ class PostgresAssets:
                 buffer = cast("Any", memoryview(body))
                 await conn.copy_to_table(table, source=buffer, columns=columns, format="binary")
         except asyncpg.UniqueViolationError as error:
-            raise self._was_there(page) from error
+            raise StoreConflict(f"a device of run {page.run_id}, or a claim of one, was written meanwhile") from error
         written.add_all(keys, CREATED)
         written.created += [row.asset_id for row in free]
         return others
@@ -335,14 +327,8 @@ class PostgresAssets:
                 page.observed_seq,
             )
         except asyncpg.UniqueViolationError as error:
-            raise self._was_there(page) from error
-
-    def _was_there(self, page: Page) -> StoreConflict:
-        """A device was linked, or a claim taken, since this transaction asked, or it did not ask: now it will."""
-        if len(self._asked_for) >= MOST_ASKED_FOR:
-            self._asked_for.clear()
-        self._asked_for.add(page.integration_id)
-        return StoreConflict(f"a device of run {page.run_id}, or a claim of one, was written meanwhile")
+            # Another writer linked one of these devices, or took a claim, since this transaction asked.
+            raise StoreConflict(f"a device of run {page.run_id} was written meanwhile") from error
 
     async def _keep_ambiguities(self, conn: Connection, page: Page, ambiguous: Sequence[tuple[Row, Apart]]) -> None:
         if not ambiguous:
@@ -408,18 +394,6 @@ class PostgresAssets:
             written.rejected,
             written.repeated,
         )
-
-
-def _all_new(sent: Sequence[NormalizedAsset]) -> list[Row]:
-    """The devices of a first run: nobody asks. One that is there all the same is refused by its unique link."""
-    for asset in sent:
-        _hash(asset.content_hash)
-    return _new_rows(sent)
-
-
-def _new_rows(sent: Sequence[NormalizedAsset]) -> list[Row]:
-    made = map(pgproto.UUID, new_asset_ids(len(sent)))
-    return [Row(asset, asset_id) for asset, asset_id in zip(sent, made, strict=True)]
 
 
 def _candidate(answer: Any, taken: set[UUID]) -> Candidate:

@@ -26,16 +26,9 @@ SERIAL = "7QX1234|DELL"
 MAC = "a4:bb:6d:11:0c:32"
 
 
-FIRST_RUN, LATER_RUN = "never_synced", "active"
-
-
 @pytest.fixture
-def world(pool: Pool, account_id: UUID, request: pytest.FixtureRequest) -> World:
-    """Of a first run nothing is asked until a device is there already, so most tests have both ways in one."""
-    return World(pool, account_id, status=getattr(request, "param", FIRST_RUN))
-
-
-either_run = pytest.mark.parametrize("world", [FIRST_RUN, LATER_RUN], indirect=True)
+def world(pool: Pool, account_id: UUID) -> World:
+    return World(pool, account_id)
 
 
 @pytest.fixture
@@ -55,7 +48,6 @@ async def outcomes(world: World, chunk: AssetPageNormalized) -> str:
 # -- created, updated, same, older ---------------------------------------------------------------------------------
 
 
-@either_run
 async def test_a_new_device_becomes_an_asset_with_all_that_was_sent(world: World) -> None:
     tenant = await world.tenant()
     sent = device(
@@ -107,7 +99,6 @@ async def test_a_new_device_becomes_an_asset_with_all_that_was_sent(world: World
     assert await world.count("outbox") == 0
 
 
-@either_run
 async def test_a_device_that_differs_is_updated_and_one_that_does_not_is_the_same(world: World) -> None:
     tenant = await world.tenant()
     await world.write(world.chunk(tenant, device("d1"), device("d2")))
@@ -118,7 +109,6 @@ async def test_a_device_that_differs_is_updated_and_one_that_does_not_is_the_sam
     assert [(await world.asset_of(tenant, name))["version"] for name in ("d1", "d2", "d3")] == [1, 2, 1]
 
 
-@either_run
 async def test_what_was_observed_earlier_never_overwrites(world: World) -> None:
     tenant = await world.tenant()
     await world.write(world.chunk(tenant, device("d1", name="new"), seq=20))
@@ -149,7 +139,6 @@ async def test_what_was_observed_earlier_never_overwrites_also_when_the_bookkeep
 devices_of_a_chunk = st.dictionaries(st.sampled_from(["d1", "d2", "d3"]), st.sampled_from(["x", "y", "z"]), min_size=1)
 
 
-@either_run
 @given(st.lists(devices_of_a_chunk, min_size=2, max_size=4), st.randoms(use_true_random=False))
 @settings(
     max_examples=25,
@@ -539,7 +528,6 @@ async def identity_holds(world: World, *tenants: Tenant) -> None:
         assert max(Counter(row["asset_id"] for row in linked).values()) == 1
 
 
-@either_run
 @pytest.mark.parametrize("seed", range(4))
 async def test_writers_that_meet_the_same_hardware_at_the_same_time_make_it_once(
     world: World, other_pool: Pool, seed: int
@@ -600,7 +588,6 @@ async def test_a_light_chunk_is_written_beside_a_heavy_one(
     assert await world.count("devices") == 2 * LIGHT_DEVICES + size
 
 
-@either_run
 async def test_the_same_new_devices_in_two_chunks_at_once_are_made_once(world: World, other_pool: Pool) -> None:
     """As after a crash of the fetcher: two fetches of one page."""
     tenant = await world.tenant()
@@ -643,7 +630,6 @@ async def test_a_device_that_shows_its_serial_late_is_a_question_and_no_silent_t
 # -- what has vanished or was removed ------------------------------------------------------------------------------
 
 
-@either_run
 async def test_a_device_that_comes_back_is_active_again_with_its_history(world: World) -> None:
     integration = await world.integration()
     await world.synced(integration, device("d1", model="Latitude"), device("stays"))

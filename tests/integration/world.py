@@ -89,7 +89,6 @@ class World:
     pool: Pool
     account_id: UUID
     bus: ListeningBus = field(default_factory=ListeningBus)
-    status: str = "active"
     _seq: Any = field(default_factory=lambda: count(1))
     _names: Any = field(default_factory=lambda: count(1))
 
@@ -111,8 +110,8 @@ class World:
         await self.execute("insert into accounts (id, name) values ($1, $2)", account_id, f"account {account_id}")
         return account_id
 
-    async def integration(self, account_id: UUID | None = None, *, status: str | None = None, **columns: Any) -> UUID:
-        """An integration of the account, in whatever status: that of this world where none is said."""
+    async def integration(self, account_id: UUID | None = None, *, status: str = "active", **columns: Any) -> UUID:
+        """An integration of the account, in whatever status."""
         integration_id = uuid4()
         row: dict[str, Any] = {
             "id": integration_id,
@@ -121,7 +120,7 @@ class World:
             "region": "na",
             "client_id": "client",
             "client_secret_sealed": "sealed",
-            "status": status or self.status,
+            "status": status,
             **columns,
         }
         await self.insert("integrations", row)

@@ -51,7 +51,7 @@ class RunStart:
 
 @dataclass(frozen=True)
 class PageTask:
-    """A page that is due, with what its chunks say of companies and sites. `turn_page` is where its turn began."""
+    """A page that is due, with what its chunks say of companies and sites."""
 
     run_id: UUID
     scope_id: UUID
@@ -60,7 +60,6 @@ class PageTask:
     company_ids: tuple[str, ...]
     device_id: str | None
     site_id: str | None
-    turn_page: int
     page_no: int
     cursor: int | None
     companies: dict[str, str | None]
@@ -274,7 +273,6 @@ def _page_task(row: asyncpg.Record) -> PageTask:
         company_ids=tuple(row["company_ids"]),
         device_id=row["device_id"],
         site_id=row["site_id"],
-        turn_page=row["turn_page"],
         page_no=row["page_no"],
         cursor=row["cursor"],
         companies=names["companies"],

@@ -66,13 +66,8 @@ class _Home(NamedTuple):
     sites: dict[str, str | None]
 
 
-def normalize_page(page: DevicePageFetched) -> AssetPageNormalized:
-    """Map every device of a chunk; each is either an asset or a reject, in its order. Never raises for a device."""
-    return page_of(page, normalize_devices(page))
-
-
 def normalize_devices(page: DevicePageFetched) -> Iterator[NormalizedAsset | Reject]:
-    """Map the devices of a chunk one by one, in their order. Never raises for a device."""
+    """Map the devices of a chunk one by one, each to an asset or a reject, in their order. Never raises for one."""
     sites = {site_id.lower(): clean(name) for site_id, name in page.sites.items()}
     for group in page.groups:
         home = _Home(

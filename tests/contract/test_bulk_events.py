@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from pydantic import BaseModel
 
-from services.normalizer.mapping import normalize_page
 from shared.assets.canonical import CanonicalAsset
 from shared.errors import BadMessage, UnknownEventVersion
 from shared.events import bulk, bulk_contract
 from shared.events.envelope import CONTENT_TYPE, parse_event
+from tests.support.normalized import normalize_page
 
 RECORDED = Path(__file__).parent / "recorded"
 FORMS = [

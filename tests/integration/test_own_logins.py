@@ -21,6 +21,7 @@ from lifecycle.deployment import make_secrets
 from lifecycle.rights.broker import all_rights, password_hash
 from lifecycle.rights.database import PARTS
 from lifecycle.settings import CommandSettings, environment
+from lifecycle.stack.binaries import find_rabbitmq
 from lifecycle.stack.broker import LocalBroker
 from lifecycle.stack.broker_files import USER, NodeFiles
 from lifecycle.stack.choice import choose_broker, choose_database
@@ -89,6 +90,8 @@ class Deployment:
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Migrated and declared by their own programs; the broker came up with the definitions, as a new one does."""
+    if find_rabbitmq(CommandSettings().rabbitmq_bin) is None:
+        pytest.skip("RabbitMQ is not installed on this machine, so none is started with users of its own")
     layout = Layout(tmp_path_factory.mktemp("deployment"))
     layout.create()
     made = asyncio.run(_deploy(layout, tmp_path_factory.mktemp("secrets")))

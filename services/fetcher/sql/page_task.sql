@@ -7,7 +7,7 @@ with waiting as (
     from sync_runs w
     where w.status = 'running'
 )
-select s.id as scope_id, s.run_id, s.company_ids, s.device_id, s.site_id, s.turn_page, s.page_no, s.cursor,
+select s.id as scope_id, s.run_id, s.company_ids, s.device_id, s.site_id, s.page_no, s.cursor,
     r.account_id, r.integration_id, r.correlation_id,
     i.name, i.region, i.client_id, i.client_secret_sealed, i.credentials_version, i.status, i.reason, i.quirks,
     (select coalesce(json_object_agg(c.company_id, c.name), '{}') from companies c

@@ -64,7 +64,6 @@ class Rmm:
             company_ids=("c1",),
             device_id=None,
             site_id=None,
-            turn_page=turn_page,
             page_no=self.at,
             cursor=self.at * 500,
             companies={},

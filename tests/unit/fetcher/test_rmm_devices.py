@@ -43,7 +43,6 @@ def task(device_id: str | None = None) -> PageTask:
         company_ids=(COMPANY,),
         device_id=device_id,
         site_id=SITE,
-        turn_page=0,
         page_no=0,
         cursor=None,
         companies={},

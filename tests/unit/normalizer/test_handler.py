@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from services.normalizer.handlers import SLICE, normalize
-from services.normalizer.mapping import normalize_page
 from shared.events.bulk import AssetPageNormalized, Bulk, DeviceGroup, DevicePageFetched, OversizedDevice, new_bulk
+from tests.support.normalized import normalize_page
 
 
 def chunk(devices: int) -> Bulk[DevicePageFetched]:

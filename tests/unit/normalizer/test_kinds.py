@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.normalizer.mapping import normalize_page
 from shared.events.bulk import DeviceGroup, DevicePageFetched
+from tests.support.normalized import normalize_page
 
 WINDOWS = {"os": {"product": "Microsoft Windows 11 Pro", "type": "Windows"}}
 SERVER = {"os": {"product": "Microsoft Windows Server 2022 Standard", "type": "Windows"}}

@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.normalizer.mapping import normalize_page
 from shared.events.bulk import (
     MAX_DEVICE_BYTES,
     AssetPageNormalized,
@@ -15,6 +14,7 @@ from shared.events.bulk import (
     NormalizedAsset,
     OversizedDevice,
 )
+from tests.support.normalized import normalize_page
 
 ID = "a978a23b-0f3d-4e37-9b7d-6c1f8f7e0001"
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.normalizer.content_hash import content_hash, without_stamps
-from services.normalizer.mapping import normalize_page
 from services.normalizer.vendor import Device
 from shared.assets.serials import normalise_serial
 from shared.events.bulk import AssetPageNormalized, DeviceGroup, DevicePageFetched, NormalizedAsset
 from shared.events.bulk_contract import CanonicalAsset
+from tests.support.normalized import normalize_page
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20)
 NUMBERS = st.integers() | st.floats()

@@ -17,6 +17,7 @@ DEAD = "lifecycle.dead"
 DEAD_QUEUE = "lifecycle.dead"
 JOURNAL = "lifecycle.journal"
 PAGES_JOURNAL = "lifecycle.pages"
+JOURNALS = (JOURNAL, PAGES_JOURNAL)
 SCHEDULER = "scheduler"
 EXCHANGES = (EVENTS, RETRY, WORK, DEAD)
 
@@ -26,6 +27,9 @@ DELIVERY_LIMIT = 20
 # default from RabbitMQ 4.0 on; -1 deletes at the first requeue on 3.10).
 NO_DELIVERY_LIMIT = 1_000_000
 
+ORIGINS = ("redrive", "replay")
+"""What brings a message to one queue by hand: a parked one again, or one of a journal."""
+
 DELAYS = {
     "5s": timedelta(seconds=5),
     "30s": timedelta(seconds=30),
@@ -34,6 +38,8 @@ DELAYS = {
 }
 
 PAGE_EVENTS = ("device.page_fetched", "asset.page_normalized")
+# Stands in every journal, where it marks the end of what somebody reads.
+JOURNAL_MARK = "replay.started"
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,7 @@ EVENT_TYPES = (
     "date.push_due",
     "date.written_back",
     "date.write_back_failed",
+    JOURNAL_MARK,
 )
 
 # Who may publish which events; a broker with a user for each program holds them to it. The scheduler's sweep publishes
@@ -168,6 +175,7 @@ PUBLISHES: Mapping[str, tuple[str, ...]] = {
         "date.edited",
         "date.push_due",
         "date.write_back_failed",
+        JOURNAL_MARK,
     ),
 }
 
@@ -177,8 +185,13 @@ def retry_key(delay: str, queue: str) -> str:
     return f"{delay}.{queue}"
 
 
+def journal_of(queue: WorkQueue) -> str:
+    """The journal that keeps the events of a queue: pages have one of their own, which forgets sooner."""
+    return PAGES_JOURNAL if set(queue.event_types) <= set(PAGE_EVENTS) else JOURNAL
+
+
 def work_key(queue: str, origin: str = "redrive") -> str:
-    """The key on the work exchange that reaches one queue only."""
+    """The key on the work exchange that reaches one queue only; `origin` is a word of ORIGINS."""
     return f"{origin}.{queue}"
 
 
@@ -248,5 +261,5 @@ def queues() -> list[Queue]:
         *(_retry_queue(service, delay) for service in SERVICES for delay in DELAYS),
         *(_work_queue(queue) for queue in WORK_QUEUES),
         _stream(JOURNAL, journal_keys, "7D", 5_000_000_000, 100_000_000),
-        _stream(PAGES_JOURNAL, PAGE_EVENTS, "1D", 2_000_000_000, 200_000_000),
+        _stream(PAGES_JOURNAL, (*PAGE_EVENTS, JOURNAL_MARK), "1D", 2_000_000_000, 200_000_000),
     ]

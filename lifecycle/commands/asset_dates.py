@@ -155,11 +155,12 @@ async def edits(
     lifecycle assets edits --event 2f6c1a7e-0a53-4c1e-9f0f-1d0c3a5b7e21 --json
     """
     from lifecycle.data import edits as ledger  # noqa: PLC0415 - `--help` is quick
+    from lifecycle.data.moments import read_moment  # noqa: PLC0415 - the same
     from lifecycle.session import connect  # noqa: PLC0415 - the same
 
     chosen = ledger.Chosen(
         status=status.value if status else None,
-        since=ledger.read_since(since),
+        since=read_moment("--since", since) if since is not None else None,
         actor=actor,
         event=event,
         limit=limit if out.json_wanted else limit or _TABLE_ROWS,

@@ -1,15 +1,14 @@
 """The ledger of date edits as people and scripts see it, and finding in it what became of one."""
 
-import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from lifecycle.data import words
 from lifecycle.data.assets import find_asset
 from lifecycle.data.naming import PACKAGE
-from lifecycle.exits import NotFound, WrongUsage
+from lifecycle.exits import NotFound
 from lifecycle.output import Output
 from lifecycle.session import Session
 from shared.postgres import Connection, sql
@@ -19,7 +18,6 @@ Document = dict[str, Any]
 COLUMNS: Final = ("received", "asset", "date", "value", "origin", "by", "status", "reason")
 WHOLE: Final = frozenset({"received", "value", "status"})
 LABELS: Final = {"purchase_date": "purchased", "warranty_expiration_date": "warranty ends"}
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True)
@@ -59,22 +57,6 @@ async def list_edits(connection: Connection, account_id: UUID, chosen: Chosen) -
         chosen.limit,
     )
     return [dict(row) for row in rows]
-
-
-def read_since(text: str | None) -> datetime | None:
-    """`30m`, `2h`, `7d` ago, a day, or an RFC 3339 time. Raises `WrongUsage`."""
-    if text is None:
-        return None
-    given = text.strip()
-    if found := re.fullmatch(r"([0-9]{1,6})([smhd])", given):
-        return datetime.now(UTC) - timedelta(**{_UNITS[found[2]]: int(found[1])})
-    try:
-        at = datetime.fromisoformat(given)
-    except ValueError:
-        raise WrongUsage(
-            f"--since {text!r} is no time", "give 2h or 7d, a day such as 2026-11-24, or an RFC 3339 time"
-        ) from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def table_row(edit: Document) -> tuple[Any, ...]:

@@ -119,11 +119,11 @@ def _service(service: str) -> Rights:
 
 
 def _command() -> Rights:
-    """Publishes, sends back what was parked, and looks at every queue; takes nothing out of any."""
+    """Publishes, sends back what was parked, reads the journals, and looks at every queue; takes nothing out of any."""
     works = [queue.name for queue in topology.WORK_QUEUES]
     writes = {
         topology.EVENTS: _exactly(topology.PUBLISHES[COMMAND]),
-        topology.WORK: _exactly(map(topology.work_key, works)),
+        topology.WORK: _exactly(topology.work_key(name, origin) for name in works for origin in topology.ORIGINS),
     }
     return Rights(
         COMMAND,
@@ -131,7 +131,8 @@ def _command() -> Rights:
         # From 4.3 on the broker tells only those of a queue or an exchange who have some right to it. This one is of no
         # use by itself: to bind takes the right to read the exchange as well, and the keys are narrowed below.
         write=_exactly([*topology.EXCHANGES, *(queue.name for queue in topology.queues())]),
-        read=_NO_NAME,
+        # A journal keeps what is read.
+        read=_exactly(topology.JOURNALS),
         topics=tuple(Topic(exchange, writes.get(exchange, NOTHING), NOTHING) for exchange in topology.EXCHANGES),
         # For the bindings of its virtual host in the management API, which shows it nothing else.
         tags=("management",),

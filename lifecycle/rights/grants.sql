@@ -122,7 +122,7 @@ grant update (name, client_id, client_secret_sealed, credentials_version, status
     removed_at, forget_at, forgotten_at) on integrations to lifecycle_cli;
 grant select (integration_id), delete on rmm_tokens to lifecycle_cli;
 grant select, insert on audit_log, sync_requests to lifecycle_cli;
-grant select, insert, update on sync_runs to lifecycle_cli;
+grant select, insert, update on sync_runs, replays to lifecycle_cli;
 grant select, update on sync_scopes, parked_messages, identity_ambiguities to lifecycle_cli;
 grant select, insert, delete on outbox, probes to lifecycle_cli;
 grant select, delete on sync_pages, sync_chunks, sync_rejects, companies, sites, request_budgets, request_grants,
@@ -135,6 +135,8 @@ grant select, insert, update on date_edits to lifecycle_cli;
 grant select, delete on assets, devices to lifecycle_cli;
 grant update (purchase_date, purchase_date_origin, warranty_expiration_date, warranty_expiration_date_origin, state,
     version, first_seen_at, changed_at) on assets to lifecycle_cli;
+-- A replay of pages into a restored database: what is read later must have the higher numbers.
+grant select, update on sequence observation_seq to lifecycle_cli;
 -- A device that a person says is the same hardware goes to the other asset.
 grant update (asset_id, matched_by, state, missed_runs, last_seen_at, content_hash, changed_at) on devices
     to lifecycle_cli;

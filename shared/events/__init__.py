@@ -12,6 +12,7 @@ from shared.events.integrations import (
     IntegrationResumed,
     ProbeDue,
 )
+from shared.events.replays import ReplayStarted
 from shared.events.syncs import AssetsChanged, DetailDue, PageDue, SyncCompleted, SyncFailed, SyncRequested
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "PageDue",
     "ProbeDue",
     "PushDue",
+    "ReplayStarted",
     "SyncCompleted",
     "SyncFailed",
     "SyncRequested",

@@ -51,6 +51,7 @@ DEMANDED = {
     "integration.probe_due": {"integration_id"},
     "integration.removed": {"integration_id"},
     "integration.resumed": {"integration_id"},
+    "replay.started": {"replay_id", "queue", "since", "until", "applied", "actor"},
     "sync.completed": {
         "integration_id",
         "run_id",

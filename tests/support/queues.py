@@ -16,7 +16,7 @@ from shared.content_encoding import unpack
 from shared.declaration import check
 from tests.support.waiting import PATIENCE_SECONDS
 
-STREAMS = (topology.JOURNAL, topology.PAGES_JOURNAL)
+STREAMS = topology.JOURNALS
 QUEUES = tuple(queue.name for queue in topology.queues() if queue.name not in STREAMS)
 _TAP = "test.tap"
 _MARK = "x-test-mark"

@@ -55,7 +55,14 @@ def test_the_matcher_of_these_tests_is_amqps(pattern: str, key: str, expected: b
 def test_an_event_reaches_exactly_the_queues_that_list_it_and_one_journal(event_type: str) -> None:
     takers = {queue.name for queue in topology.WORK_QUEUES if event_type in queue.event_types}
     journal = topology.PAGES_JOURNAL if event_type in topology.PAGE_EVENTS else topology.JOURNAL
-    assert reached(EVENTS, event_type) == {*takers, journal}
+    journals = topology.JOURNALS if event_type == topology.JOURNAL_MARK else (journal,)
+    assert reached(EVENTS, event_type) == {*takers, *journals}
+
+
+@pytest.mark.parametrize("queue", topology.WORK_QUEUES, ids=lambda queue: queue.name)
+def test_the_events_of_a_queue_are_kept_by_one_journal(queue: topology.WorkQueue) -> None:
+    for event_type in queue.event_types:
+        assert topology.journal_of(queue) in reached(EVENTS, event_type)
 
 
 @given(st.lists(words, min_size=1, max_size=4).map(".".join))

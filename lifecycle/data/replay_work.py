@@ -1,6 +1,7 @@
 """`replay`, as the command carries it out."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from lifecycle.data import replaying, replays
@@ -120,16 +121,20 @@ def _show(out: Output, meant: Replay, found: Preview) -> None:
         )
     _warn_of_unreadable(out, found.unreadable)
     if found.oldest_kept and found.oldest_kept > meant.wanted.since:
-        warn(out, f"{meant.journal} keeps nothing that is older than {found.oldest_kept:%Y-%m-%d %H:%M:%S} UTC")
+        warn(out, f"{meant.journal} keeps nothing that is older than {_utc(found.oldest_kept)}")
     if not found.matching:
         out.message("nothing of it is meant: see with --json what was read")
         return
     counts = ", ".join(f"{count:,} {name}" for name, count in sorted(found.by_type.items()))
     out.message(f"{found.matching:,} events for {meant.queue}: {counts}")
-    out.message(f"the first of {found.first:%Y-%m-%d %H:%M:%S}, the last of {found.last:%Y-%m-%d %H:%M:%S} UTC")
+    out.message(f"made from {_utc(found.first)} to {_utc(found.last)}")
     out.message(f"writes to an RMM: {'may, so it asks for --allow-write-back' if writes else 'no'}")
     takes = _duration(found.matching / meant.rate)
     out.message(f"nothing was sent; send it with --apply: {takes} or more at {meant.rate:g} a second")
+
+
+def _utc(at: datetime | None) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else "never"
 
 
 def _duration(seconds: float) -> str:

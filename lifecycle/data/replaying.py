@@ -6,7 +6,7 @@ goes on a little before the place where it was. It never outruns its consumer, f
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,6 +36,7 @@ FULL: Final = 200
 
 _BATCH: Final = 50
 _PLACE_SECONDS: Final = 1.0
+_SHOW_SECONDS: Final = 0.5
 _SAY_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.5
 # In a database that was restored from before these pages, what is read from now on would count as older than they.
@@ -80,15 +81,12 @@ async def preview(session: Session, out: Output, replay: Replay) -> Preview:
         kept = facts_of(oldest.body, oldest.encoding)
         found = Preview(kept.at if kept else None)
         with out.progress(f"reading {replay.journal}") as progress:
-            said_at = time.monotonic()
+            saying = _NowAndThen(_SHOW_SECONDS if out.errors.is_terminal else _SAY_SECONDS)
             async with _until(journal, replay.begin, mark) as messages:
                 async for message in messages:
                     found.take(message, await _meant(session, replay, message))
-                    if time.monotonic() - said_at > _SAY_SECONDS:
-                        said_at = time.monotonic()
-                        progress.step(
-                            f"reading {replay.journal}: {found.read:,} read, {found.matching:,} of them meant"
-                        )
+                    if saying.is_time():
+                        progress.step(f"{replay.journal}: {found.read:,} read, {found.matching:,} of them meant")
     return found
 
 
@@ -99,19 +97,36 @@ async def send(session: Session, out: Output, replay: Replay) -> None:
             async with connected(session) as (_, bus), _opened(session, replay) as journal:
                 mark = await _mark(session, bus, replay, applied=True)
                 with out.progress(f"into {replay.queue}") as progress:
-                    await _Sender(session, bus, replay, progress.step).run(journal, mark)
+                    every = _SHOW_SECONDS if out.errors.is_terminal else _SAY_SECONDS
+                    await _Sender(session, bus, replay, progress.step, every).run(journal, mark)
         except BaseException:
-            # Stopped, or broken off: what the database takes of it now is as good as the last place that it has.
+            # Stopped, or broken off. A database that is away has a place that is a second older.
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 await replays.end(session, replay, "stopped")
             raise
         await replays.end(session, replay, "done")
 
 
+class _NowAndThen:
+    """Does something, but not again within so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._done_at = time.monotonic()
+
+    def is_time(self) -> bool:
+        """Whether it is to be done again now."""
+        now = time.monotonic()
+        if now - self._done_at < self._seconds:
+            return False
+        self._done_at = now
+        return True
+
+
 class _Sender:
     """Sends in small lots: confirmed together, no faster than was asked for, and never onto a full queue."""
 
-    def __init__(self, session: Session, bus: Bus, replay: Replay, say: Any) -> None:
+    def __init__(self, session: Session, bus: Bus, replay: Replay, say: Callable[[str], None], every: float) -> None:
         self._session = session
         self._bus = bus
         self._replay = replay
@@ -119,45 +134,45 @@ class _Sender:
         self._lot: list[tuple[Recorded, Facts]] = []
         # About a second's work, or one message.
         self._most = min(_BATCH, max(1, int(replay.rate)))
-        self._kept_at = self._said_at = time.monotonic()
         self._free_at = time.monotonic()
+        self._place, self._saying = _NowAndThen(_PLACE_SECONDS), _NowAndThen(every)
+        self._read, self._unreadable = replay.read, replay.unreadable
 
     async def run(self, journal: Journal, mark: str) -> None:
         """To the mark."""
         async with _until(journal, self._replay.begin, mark) as messages:
             async for message in messages:
                 await self._take(message)
-        await self._flush()
-        await replays.keep_place(self._session, self._replay)
+        await self._send_lot()
+        self._replay.read, self._replay.unreadable = self._read, self._unreadable
 
     async def _take(self, message: Recorded) -> None:
         meant = await _meant(self._session, self._replay, message)
-        self._replay.read += 1
-        self._replay.unreadable += meant is UNREADABLE
+        self._read += 1
+        self._unreadable += meant is UNREADABLE
         if isinstance(meant, Facts):
             self._lot.append((message, meant))
         if len(self._lot) >= self._most:
-            await self._flush()
+            await self._send_lot()
         if not self._lot:
-            self._replay.next_offset = message.offset + 1
-            await self._keep_place()
+            # All that was read is sent, or not meant.
+            replay = self._replay
+            replay.next_offset, replay.read, replay.unreadable = message.offset + 1, self._read, self._unreadable
+            await self._note()
 
-    async def _flush(self) -> None:
+    async def _send_lot(self) -> None:
         lot, self._lot = self._lot, []
         if not lot:
             return
         await self._room()
-        newest = max((facts.observed_seq or 0 for _, facts in lot), default=0)
-        if newest:
-            await self._session.connection.execute(_NUMBER_ON, newest)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for message, _ in lot:
-                    group.create_task(self._send(message))
-        except* BrokerUnavailable as errors:
-            raise Unreachable(str(errors.exceptions[0]), f"go on with: {resume_line(self._replay)}") from None
+        await self._session.connection.execute(_NUMBER_ON, max(facts.observed_seq or 0 for _, facts in lot))
+        outcomes = await asyncio.gather(*(self._send(message) for message, _ in lot), return_exceptions=True)
+        for failed in outcomes:
+            if isinstance(failed, BrokerUnavailable):
+                raise Unreachable(str(failed), f"go on with: {resume_line(self._replay)}")
+            if failed:
+                raise failed
         self._replay.sent += len(lot)
-        self._replay.next_offset = lot[-1][0].offset + 1
 
     async def _send(self, message: Recorded) -> None:
         await self._bus.publish_raw(
@@ -174,18 +189,15 @@ class _Sender:
         """Return when the rate allows another lot and the queue has room."""
         await asyncio.sleep(max(0.0, self._free_at - time.monotonic()))
         while await _waiting(self._session, self._replay.queue) >= FULL:
-            await self._keep_place()
+            await self._note()
             await asyncio.sleep(_LOOK_SECONDS)
         self._free_at = time.monotonic() + self._most / self._replay.rate
 
-    async def _keep_place(self) -> None:
-        now = time.monotonic()
-        if now - self._kept_at > _PLACE_SECONDS:
-            self._kept_at = now
+    async def _note(self) -> None:
+        if self._place.is_time():
             await replays.keep_place(self._session, self._replay)
-        if now - self._said_at > _SAY_SECONDS:
-            self._said_at = now
-            self._say(f"into {self._replay.queue}: {self._replay.sent:,} sent of {self._replay.read:,} read")
+        if self._saying.is_time():
+            self._say(f"into {self._replay.queue}: {self._replay.sent:,} sent of {self._read:,} read")
 
 
 def resume_line(replay: Replay) -> str:
@@ -196,7 +208,7 @@ def resume_line(replay: Replay) -> str:
 
 def may_write(queue: str) -> bool:
     """Whether what is sent to a queue can end as a write to an RMM."""
-    return queue.startswith("writeback.")
+    return queue in {each.name for each in topology.WORK_QUEUES if each.service == "writeback"}
 
 
 @asynccontextmanager

@@ -24,7 +24,10 @@ _NEW: Final = """
 _KEPT: Final = "select * from replays where account_id = $1 and starts_with(id::text, $2)"
 _GOES_ON: Final = "update replays set status = 'running', messages_a_second = $2, ended_at = null where id = $1"
 _MOVE: Final = "update replays set next_offset = $2, read = $3, sent = $4, unreadable = $5 where id = $1"
-_END: Final = "update replays set status = $2, ended_at = now() where id = $1"
+_END: Final = """
+    update replays set next_offset = $2, read = $3, sent = $4, unreadable = $5, status = $6, ended_at = now()
+    where id = $1
+"""
 _HOLD: Final = "select pg_try_advisory_lock(hashtextextended('replay:' || $1, 0))"
 _LET_GO: Final = "select pg_advisory_unlock(hashtextextended('replay:' || $1, 0))"
 
@@ -111,13 +114,17 @@ async def find(session: Session, word: str, rate: float | None) -> Replay:
 
 async def keep_place(session: Session, replay: Replay) -> None:
     """Keep how far it is: what was sent after this may be sent again."""
-    await session.connection.execute(_MOVE, replay.id, replay.next_offset, replay.read, replay.sent, replay.unreadable)
+    await session.connection.execute(_MOVE, *_place(replay))
 
 
 async def end(session: Session, replay: Replay, status: str) -> None:
-    """Keep that it is over, or stands still."""
+    """Keep that it is over, or stands still, and where."""
     replay.status = status
-    await session.connection.execute(_END, replay.id, status)
+    await session.connection.execute(_END, *_place(replay), status)
+
+
+def _place(replay: Replay) -> tuple[Any, ...]:
+    return replay.id, replay.next_offset, replay.read, replay.sent, replay.unreadable
 
 
 @asynccontextmanager

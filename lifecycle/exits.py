@@ -15,6 +15,8 @@ A failure is one clear sentence and what to do next. It never holds a secret and
 from enum import IntEnum
 from typing import Any
 
+from shared import tls
+
 
 class ExitCode(IntEnum):
     """What the shell sees."""
@@ -126,7 +128,7 @@ _KNOWN: dict[tuple[str, str], tuple[type[Failure], str, str]] = {
     ("asyncpg", "ClientConfigurationError"): (
         WrongUsage,
         "LIFECYCLE_DATABASE_URL is not an address that the driver takes",
-        "correct its sslmode, the other words after its `?`, or the files that they name",
+        "correct its sslmode (verify-full needs sslrootcert), the other words after its `?`, or the files they name",
     ),
     ("asyncpg", "PostgresConnectionError"): (
         *(Unreachable, "the database cannot be reached", "check LIFECYCLE_DATABASE_URL, or run: lifecycle up"),
@@ -150,6 +152,11 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(inner, tuple) and isinstance(inner[0], BaseException):
         return failure_of(inner[0])
     names = {(cls.__module__.split(".", 1)[0], cls.__name__) for cls in type(error).__mro__}
+    if ("asyncpg", "UndefinedObjectError") in names and "configuration parameter" in str(error):
+        # The driver hands a word after the `?` that it does not know on to Postgres, as a setting.
+        names.add(("asyncpg", "ClientConfigurationError"))
+    if failed := _tls_failure(error, {package for package, _ in names}):
+        return failed
     for known, (kind, message, next_step) in _KNOWN.items():
         if known in names:
             return kind(message, next_step)
@@ -158,6 +165,21 @@ def failure_of(error: BaseException) -> Failure:
         return WrongUsage(str(error.__cause__ or error), "correct that setting, or leave it out")
     own = _own_failure(error, {name for package, name in names if package == "shared"})
     return own or _system_failure(error) or Failure(f"{_UNEXPECTED} ({type(error).__name__})")
+
+
+def _tls_failure(error: BaseException, packages: set[str]) -> Failure | None:
+    """A connection that TLS kept from coming about, to the server that this kind of error is of."""
+    if "aiormq" in packages:
+        server, peer = "broker", tls.BROKER
+    elif "httpx" in packages:
+        server, peer = "broker's management API", tls.MANAGEMENT
+    elif isinstance(error, OSError):
+        # The driver of the database lets what it meets through as it is; the others wrap it.
+        server, peer = "database", tls.DATABASE
+    else:
+        return None
+    found = tls.trouble(error, peer)
+    return Unreachable(f"no connection to the {server}: {found.what}", found.next_action) if found else None
 
 
 def is_expected(error: BaseException) -> bool:
@@ -198,10 +220,13 @@ def _system_failure(error: BaseException) -> Failure | None:
 
 
 def _settings_message(error: BaseException) -> str:
+    from shared.settings import reason  # noqa: PLC0415 - `--help` needs no settings
+
     # Only names and reasons: the offending value may be a secret.
     ask: Any = getattr(error, "errors", list)
     details: list[dict[str, Any]] = ask(include_url=False, include_input=False, include_context=False)
     lines = [
-        f"LIFECYCLE_{'_'.join(str(part) for part in detail['loc']).upper()}: {detail['msg']}" for detail in details
+        f"LIFECYCLE_{'_'.join(str(part) for part in detail['loc']).upper()}: {reason(detail['msg'])}"
+        for detail in details
     ]
     return f"wrong settings: {'; '.join(lines)}"

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.rmm.regions import check_base_url
-from shared.settings import BROKER_SCHEMES, DATABASE_SCHEMES, must_be_address, sources
+from shared.settings import API_SCHEMES, BROKER_SCHEMES, DATABASE_SCHEMES, must_be_address, sources
 
 
 class CommandSettings(BaseSettings):
@@ -57,6 +57,11 @@ class CommandSettings(BaseSettings):
     def _is_a_broker(cls, value: SecretStr | None) -> SecretStr | None:
         # Empty is not set: an orchestrator's template leaves it so.
         return must_be_address(value, *BROKER_SCHEMES) if value else value
+
+    @field_validator("management_url")
+    @classmethod
+    def _is_an_api(cls, value: SecretStr | None) -> SecretStr | None:
+        return must_be_address(value, *API_SCHEMES) if value else value
 
     @field_validator("database_url")
     @classmethod

@@ -13,7 +13,7 @@ from faststream.exceptions import IncorrectState
 from faststream.rabbit import Channel, ExchangeType, RabbitBroker, RabbitExchange
 from pamqp.commands import Basic
 
-from shared import topology
+from shared import tls, topology
 from shared.content_encoding import Encoding, pack
 from shared.errors import BrokerUnavailable, MessageTooLarge
 from shared.events.envelope import CONTENT_TYPE, Event, EventData
@@ -29,13 +29,21 @@ class Announce(Protocol):
         """Publish `event`; returns when the broker has confirmed it."""
 
 
-def no_connection(error: Exception) -> BrokerUnavailable:
-    """What it means that no connection came about: the broker refuses the login, or is not there."""
+def no_connection(error: Exception, amqp_url: str) -> BrokerUnavailable:
+    """What it means that no connection came about: the broker refuses the login, TLS fails, or it is not there."""
     # A client that is shut out is told so, or is just cut off: the second kind is probable only.
     if isinstance(error, AuthenticationError | ProbableAuthenticationError):
         return BrokerUnavailable(
             "no connection to the broker: it refused the login",
             next_action="check user, password and virtual host in LIFECYCLE_AMQP_URL",
+        )
+    if trouble := tls.trouble(error, tls.BROKER):
+        return BrokerUnavailable(f"no connection to the broker: {trouble.what}", next_action=trouble.next_action)
+    if amqp_url.startswith("amqp://") and isinstance(error.__cause__, ConnectionResetError | EOFError):
+        # What a port for TLS does to whoever does not speak it, and a broker that is about to end.
+        return BrokerUnavailable(
+            "no connection to the broker: it hung up at the first word",
+            next_action="check RabbitMQ; if this is its port for TLS, begin LIFECYCLE_AMQP_URL with amqps://",
         )
     return BrokerUnavailable(f"no connection to the broker: {type(error).__name__}")
 

@@ -63,7 +63,7 @@ async def _connect(amqp_url: str) -> AbstractConnection:
     try:
         return await aio_pika.connect(amqp_url, timeout=10)
     except (OSError, AMQPError, TimeoutError) as error:
-        raise no_connection(error) from error
+        raise no_connection(error, amqp_url) from error
 
 
 async def declare(amqp_url: str, *, settle: bool = True) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncpg
 
+from shared import tls
 from shared.errors import BadMessage, StoreConflict, StoreUnavailable
 from shared.settings import SettingsError
 
@@ -88,15 +89,23 @@ async def open_pool(database_url: str, *, service: str, size: int = 8, plan_once
             },
             reset=_nothing,
         )
-    except asyncpg.ClientConfigurationError:
+    except (asyncpg.ClientConfigurationError, asyncpg.UndefinedObjectError):
+        # The latter says Postgres of a word that the driver does not know and hands on as a setting of the server.
         # Without a cause: what the driver says repeats parts of the address.
         raise SettingsError(
-            "LIFECYCLE_DATABASE_URL is not an address that the driver takes:"
-            " correct its sslmode, the other words after its `?`, or the files that they name"
+            "LIFECYCLE_DATABASE_URL is not an address that the driver takes: correct its sslmode"
+            " (verify-full needs sslrootcert), the other words after its `?`, or the files that they name"
         ) from None
     except (*_DOWN, asyncpg.PostgresError) as error:
-        raise StoreUnavailable(f"no connection to the database: {type(error).__name__}") from error
+        raise _away("no connection to the database", error) from error
     return pool
+
+
+def _away(what: str, error: Exception) -> StoreUnavailable:
+    """What it means that the database cannot be used: TLS fails, or it is not there."""
+    if trouble := tls.trouble(error, tls.DATABASE):
+        return StoreUnavailable(f"{what}: {trouble.what}", next_action=trouble.next_action)
+    return StoreUnavailable(f"{what}: {type(error).__name__}")
 
 
 @asynccontextmanager
@@ -111,7 +120,7 @@ async def connection(pool: Pool) -> AsyncGenerator[Connection]:
         # Without a cause: what Postgres says repeats the text.
         raise BadMessage("a text has a character that can't be stored, such as NUL") from None
     except _DOWN as error:
-        raise StoreUnavailable(f"the database is not there: {type(error).__name__}") from error
+        raise _away("the database is not there", error) from error
 
 
 @asynccontextmanager

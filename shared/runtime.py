@@ -152,7 +152,7 @@ class Service:
         try:
             await publisher.start()
         except (OSError, AMQPError, TimeoutError) as error:
-            raise no_connection(error) from error
+            raise no_connection(error, amqp_url) from error
         stack.push_async_callback(publisher.stop)
         return Bus(publisher)
 

@@ -16,10 +16,12 @@ from pydantic_settings import SettingsError as SourceError
 from shared.content_encoding import Encoding
 from shared.rmm.regions import check_base_url
 from shared.secrets import PrivateKeyRing
+from shared.tls import check_words
 
 PREFIX = "LIFECYCLE_"
 BROKER_SCHEMES = ("amqp", "amqps")
 DATABASE_SCHEMES = ("postgresql", "postgres")
+API_SCHEMES = ("http", "https")
 
 S = TypeVar("S", bound="ServiceSettings")
 
@@ -159,13 +161,17 @@ class RmmSettings(ServiceSettings):
 
 
 def must_be_address(value: SecretStr, *schemes: str) -> SecretStr:
-    """The value, which must be an address of one of the schemes; raises ValueError, which never repeats it."""
+    """The value, which must be an address of one of the schemes; raises ValueError, which never repeats it.
+
+    But for a file that it names: that one is said, where it is no certificate or is not there.
+    """
     text = value.get_secret_value()
     if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         raise ValueError(f"not an address that begins with {schemes[0]}://")
     # Of several hosts with a comma between, as Postgres takes them, each has its port; the driver reads those.
     if "," not in text and not _has_readable_port(text):
         raise ValueError("the port is not a number up to 65535, or a sign in the password is not written as %XX")
+    check_words(text)
     return value
 
 
@@ -193,7 +199,13 @@ def describe(error: ValidationError) -> str:
     lines = ["settings are missing or wrong:"]
     for finding in error.errors(include_url=False, include_input=False, include_context=False):
         name = f"{PREFIX}{'_'.join(str(part) for part in finding['loc']).upper()}"
-        what = "is missing" if finding["type"] == "missing" else finding["msg"].lower()
+        what = "is missing" if finding["type"] == "missing" else reason(finding["msg"])
         lines.append(f"  {name}: {what}")
     lines.append("set them in the environment or in .env; docs/settings.md lists them all")
     return "\n".join(lines)
+
+
+def reason(message: str) -> str:
+    """What pydantic says is wrong, as a part of a sentence; a path in it keeps its capitals."""
+    said = message.removeprefix("Value error, ")
+    return said[:1].lower() + said[1:]

@@ -81,7 +81,7 @@ async def _queues(session: Session) -> tuple[list[Document] | None, str | None]:
     try:
         found = await declaration.check_queues(session.addresses.amqp_url.get_secret_value(), (*names, *delays))
     except BrokerUnavailable as error:
-        return None, str(error)
+        return None, f"{error}; {error.next_action}"
     return [
         {
             "name": one.name,

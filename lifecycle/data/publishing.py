@@ -10,6 +10,7 @@ import asyncpg
 from lifecycle.data.settings import actor
 from lifecycle.exits import Refused, Unreachable, WrongUsage
 from lifecycle.session import Session
+from shared import tls
 from shared.audit import Author
 from shared.errors import StoreConflict
 from shared.integrations.changes import BadInput, ChangeRefused
@@ -81,6 +82,8 @@ async def connected(session: Session) -> AsyncGenerator[tuple[Pool, "Bus"]]:
             await broker.start()
     except (OSError, AMQPError, TimeoutError) as error:
         await _quietly(broker.stop())
+        if trouble := tls.trouble(error, tls.BROKER):
+            raise Unreachable(f"no connection to the broker: {trouble.what}", trouble.next_action) from error
         raise Unreachable("the broker cannot be reached", "check LIFECYCLE_AMQP_URL, or run: lifecycle up") from error
     try:
         pool = await open_pool(session.addresses.database_url.get_secret_value(), service=SOURCE, size=2)

@@ -55,12 +55,12 @@ async def missing_bindings(management_url: str, amqp_url: str) -> list[tuple[str
 
 def _client(management_url: str) -> httpx.AsyncClient:
     parts = urlsplit(management_url)
-    bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
     return httpx.AsyncClient(
         base_url=bare,
         auth=login_of(management_url),
         timeout=_SECONDS,
-        verify=certificates_for(bare),
+        verify=certificates_for(management_url),
         trust_env=False,  # a proxy from the environment would be asked for 127.0.0.1
     )
 

@@ -115,6 +115,43 @@ def test_several_mistakes_are_all_named(environment: Environment) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        (
+            "AMQP_URL",
+            f"amqps://u:{CANARY}@host/?heartbeat=10&cafile=/nowhere/Their%20CA.pem",
+            "its cafile, /nowhere/Their CA.pem, can't be read (No such file or directory): name a file that is there",
+        ),
+        (
+            "DATABASE_URL",
+            f"postgresql://u:{CANARY}@one,two/x?sslmode=verify-full&sslrootcert=/",
+            "its sslrootcert, /, can't be read (Is a directory): name a file that is there",
+        ),
+        (
+            "DATABASE_URL",
+            f"postgresql://u:{CANARY}@host/x?sslmode=require&sslcert=/nowhere",
+            "its sslcert, /nowhere, can't be read (No such file or directory): name a file that is there",
+        ),
+        (
+            "AMQP_URL",
+            f"amqps://u:{CANARY}@host/?cafile={__file__}",
+            f"its cafile, {__file__}, holds no certificate: name the PEM file of the server's CA",
+        ),
+        (
+            "AMQP_URL",
+            f"amqp://u:{CANARY}@host/?cafile=/nowhere",
+            "cafile is of no use without TLS: begin it with amqps://, or leave cafile out",
+        ),
+    ],
+)
+def test_a_file_that_an_address_names_must_be_what_it_is_for(
+    environment: Environment, name: str, value: str, said: str
+) -> None:
+    environment.set(**GOOD | {name: value})
+    assert refusal().splitlines()[1:-1] == [f"  LIFECYCLE_{name}: {said}"]
+
+
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_a_secret_can_be_in_a_file_less_its_last_line_end(environment: Environment, tmp_path: Path, end: str) -> None:
     (tmp_path / "url").write_bytes(f"{GOOD['AMQP_URL']}{end}".encode())

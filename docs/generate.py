@@ -57,6 +57,27 @@ working directory is read too; the environment wins over it.
 Each setting can also come from a file: `{PREFIX}DATABASE_URL_FILE=/run/secrets/database-url` is the same as
 `{PREFIX}DATABASE_URL` with the text of that file, in the environment and in `.env`. Use it for secrets. Where both
 stand in one place, the one without `_FILE` wins. For a service an empty variable is one that is not set.
+
+## TLS
+
+An address asks for it, and says behind its `?` what to verify by, words joined with `&`:
+
+| Setting | Verified by a CA of your own |
+| --- | --- |
+| `{PREFIX}AMQP_URL` | `amqps://user:password@host:5671/vhost?cafile=/path/ca.pem` |
+| `{PREFIX}DATABASE_URL` | `postgresql://user:password@host/lifecycle?sslmode=verify-full&sslrootcert=/path/ca.pem` |
+| `{PREFIX}MANAGEMENT_URL` | `https://user:password@host:15671?cafile=/path/ca.pem` |
+
+- `amqps://` and `https://` verify the certificate and the host name always; without `cafile` they trust the CAs that
+  everybody trusts. `no_verify_ssl=1` takes that away from `amqps://`.
+- Of the database only `sslmode=verify-full` verifies both. It needs `sslrootcert` or `~/.postgresql/root.crt`: for the
+  CAs that everybody trusts name the system's file, such as `/etc/ssl/certs/ca-certificates.crt`. `verify-ca` does not
+  look at the host name. `require` encrypts and verifies nothing, but the CA where `sslrootcert` is there. Without
+  `sslmode` it is encrypted where the server offers it, and a server that does not is spoken to all the same.
+- The files are read again for each new connection. One that is not there, or holds no certificate, ends the start.
+- A client's own certificate, without a passphrase: `certfile` and `keyfile`, for the database `sslcert` and `sslkey`.
+
+Where TLS keeps a connection from coming about, every program says why and what to do: see `lifecycle doctor`.
 """
 
 

@@ -13,7 +13,6 @@ from aio_pika.exceptions import AMQPError
 
 from lifecycle.exits import NotFound, Unreachable
 from shared.bus import no_connection
-from shared.errors import BrokerUnavailable
 
 # The broker's clock, by which it looks for a time, and those of whoever made the events.
 SKEW: Final = timedelta(minutes=1)
@@ -99,7 +98,7 @@ async def open_journal(amqp_url: str, name: str) -> AsyncGenerator[Journal]:
     try:
         connection = await aio_pika.connect(amqp_url, timeout=_CONNECT_SECONDS)
     except (OSError, AMQPError, TimeoutError) as error:
-        said: BrokerUnavailable = no_connection(error)
+        said = no_connection(error, amqp_url)
         raise Unreachable(str(said), said.next_action) from error
     async with connection:
         yield Journal(connection, name)

@@ -4,7 +4,8 @@ Judging is done by the database, so a file of any length takes the same memory h
 edit: the outbox, then the broker; write-back has the last word. It keeps step with write-back, so that other edits do
 not wait behind it. What is no edit at all, such as a cell that is no date, is recorded as refused here. An event's id
 is made of what it says and where it stands in the file, so the same file again, or the rest of one that was broken off,
-is no second edit.
+is no second edit. A second run while the first one's edits are on their way sends them with another moment: the earlier
+one counts, for both dates of a machine, because each run sends both or none.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import time
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -60,7 +61,14 @@ _REPORT_COLUMNS: Final = (
     *("line", "serial", "field", "sent", "value", "outcome", "reason", "next_step", "asset_id", "event_id"),
 )
 _PAGE: Final = "select * from import_judged where entry_no > $1 order by entry_no limit $2"
-_PAGE_THAT_GOES: Final = "select * from import_judged where entry_no > $1 and goes order by entry_no limit $2"
+# Both dates of a serial, in their order: a page is one date longer where else it would part them.
+_PAGE_THAT_GOES: Final = """
+    select * from import_judged
+    where goes and pair > $1 and pair <= (
+        select max(pair) from (select pair from import_judged where goes and pair > $1 order by pair limit $2) as next
+    )
+    order by pair, first desc
+"""
 _PAGE_REFUSED: Final = """
     select * from import_judged where entry_no > $1 and not goes and outcome <> all($3) order by entry_no limit $2
 """
@@ -147,7 +155,8 @@ async def summary(session: Session, judged: Judged) -> Document:
 async def send(session: Session, out: Output, judged: Judged) -> Document:
     """Sends every date that can be read as an edit and records the others as refused, but what the ledger has."""
     started = time.monotonic()
-    who, now = author(session), datetime.now(UTC)
+    # By a clock that is ahead of the database both dates of a row would count as made when they came, in any order.
+    who, now = author(session), await session.connection.fetchval("select clock_timestamp()")
     total = await session.connection.fetchval("select count(*) from import_judged where goes")
     sent = done = refused = 0
     async with AsyncExitStack() as stack:
@@ -156,9 +165,12 @@ async def send(session: Session, out: Output, judged: Judged) -> Document:
         with _telling_how_to_go_on(out):
             refused = await _refuse(session, out, judged, line, now)
         with counting(out, "sending", total) as count, _telling_how_to_go_on(out):
-            async for rows in _pages(session, _PAGE_THAT_GOES):
+            async for rows in _pages(session, _PAGE_THAT_GOES, by="pair"):
                 fresh = await _unknown(session, judged, rows)
-                await line.send([_event(who, judged, row, now) for row in fresh.values()])
+                # Both dates of a serial or none: of an edit that another run sent too the earlier moment counts, and
+                # one run's moments would not do for both dates where it sent only one of them.
+                pairs = {row["pair"] for row in fresh.values()}
+                await line.send([_event(who, judged, row, now) for row in rows if row["pair"] in pairs])
                 sent, done = sent + len(fresh), done + len(rows)
                 count(done)
                 if events:
@@ -205,11 +217,13 @@ def _found(layout: Layout) -> str:
     return f"{layout.encoding} text, separated by {separator}: serials in {layout.serial_name!r}, {names}"
 
 
-async def _pages(session: Session, query: str, *more: Any) -> AsyncGenerator[list[asyncpg.Record]]:
+async def _pages(
+    session: Session, query: str, *more: Any, by: str = "entry_no"
+) -> AsyncGenerator[list[asyncpg.Record]]:
     last = 0
     while rows := await session.connection.fetch(query, last, _BATCH, *more):
         yield rows
-        last = rows[-1]["entry_no"]
+        last = rows[-1][by]
 
 
 async def _refuse(session: Session, out: Output, judged: Judged, line: Sending, now: datetime) -> int:

@@ -21,7 +21,9 @@ from shared.postgres import Connection, Pool, again_on_conflict, connection, tra
 
 SOURCE: Final = "writeback"
 
-_ACCOUNTS: Final = "select id, account_id from date_edits where id = any($1::uuid[])"
+_KNOWN: Final = """
+    select id, account_id, asset_id, edited_at, refused_at_once from date_edits where id = any($1::uuid[])
+"""
 _TAKEN: Final = """
     select exists (
         select from date_edits e join unnest($1::uuid[], $2::uuid[]) as q (id, account_id) on q.id = e.id
@@ -53,37 +55,51 @@ class PostgresEdits:
 
     async def _record(self, orders: Sequence[EditOrder], *, patient: bool) -> "_Lot":
         async with transaction(self._pool) as conn:
-            now, new = await _new(conn, orders)
-            lot = _Lot(now, patient)
-            await lot.record(conn, [order for _, order in new])
-            edits = [order.edit for _, order in new]
+            now, new, later = await _sorted_out(conn, orders)
+            lot = _Lot(now, patient, later)
+            await lot.record(conn, new)
+            edits = [each.edit for each in new]
             if await conn.fetchval(_TAKEN, [edit.id for edit in edits], [edit.account_id for edit in edits]):
                 # Nothing is recorded here; the next try sees what the other account recorded.
                 raise StoreConflict("another account used the source and the id of an edit at the same time")
-        left = {order.edit.id for order in lot.left}
-        lot.left = [came for came, order in new if order.edit.id in left]
         return lot
 
 
-async def _new(conn: Connection, orders: Sequence[EditOrder]) -> tuple[datetime, list[tuple[EditOrder, EditOrder]]]:
-    """The database's time, and the orders that the ledger does not have, as they came and as they are to be recorded.
+@dataclass(frozen=True)
+class _Arrival:
+    """An order as it came, and the edit that is to be recorded; `known_of` is the asset where the ledger has it."""
 
-    Two deliveries of one edit are one, and the first counts, as where they come in two lots.
+    came: EditOrder
+    edit: NewEdit
+    known_of: UUID | None = None
+
+
+async def _sorted_out(
+    conn: Connection, orders: Sequence[EditOrder]
+) -> tuple[datetime, list[_Arrival], list[EditOrder]]:
+    """The database's time, the edits to record, and the orders that are to be done after those.
+
+    Two deliveries of one edit are one, and the first counts, as where they come in two lots; but with the earliest
+    moment that any says, so that their order does not matter: two runs of an import each have a moment of their own.
     """
     owns = [EditOfAnotherAccount.of(order.edit) for order in orders]
-    now, known = await time_and_recorded(conn, {edit.id for edit in (*owns, *(order.edit for order in orders))})
-    accounts: dict[UUID, UUID] = {}
-    if known:
-        accounts = {row["id"]: row["account_id"] for row in await conn.fetch(_ACCOUNTS, list(known))}
-    new: list[tuple[EditOrder, EditOrder]] = []
+    now, ids = await time_and_recorded(conn, {edit.id for edit in (*owns, *(order.edit for order in orders))})
+    known = {row["id"]: row for row in await conn.fetch(_KNOWN, list(ids))} if ids else {}
+    accounts: dict[UUID, UUID] = {each: row["account_id"] for each, row in known.items()}
+    new: dict[UUID, _Arrival] = {}
+    later: list[EditOrder] = []
     for order, own in zip(orders, owns, strict=True):
-        account_id = order.edit.account_id
-        if own.id in accounts or accounts.get(order.edit.id) == account_id:
-            continue
-        recorded = dataclasses.replace(order, edit=own) if order.edit.id in accounts else order
-        accounts[recorded.edit.id] = account_id
-        new.append((order, recorded))
-    return now, new
+        of_another = own.id in accounts or accounts.get(order.edit.id, order.edit.account_id) != order.edit.account_id
+        edit = own if of_another else order.edit
+        if edit.id not in accounts:
+            accounts[edit.id] = edit.account_id
+            new[edit.id] = _Arrival(order, edit)
+        elif edit.id in new:
+            if edit.edited_at < new[edit.id].edit.edited_at:
+                later.append(order)
+        elif edit.edited_at < known[edit.id]["edited_at"] and not known[edit.id]["refused_at_once"]:
+            new[edit.id] = _Arrival(order, edit, known[edit.id]["asset_id"])
+    return now, list(new.values()), later
 
 
 @dataclass
@@ -95,22 +111,22 @@ class _Lot:
     left: list[EditOrder] = dataclasses.field(default_factory=list[EditOrder])
     pending: list[outbox.Pending] = dataclasses.field(default_factory=list[outbox.Pending])
 
-    async def record(self, conn: Connection, orders: Sequence[EditOrder]) -> None:
+    async def record(self, conn: Connection, some: Sequence[_Arrival]) -> None:
         """Record the edits: of one asset one after another, of different assets at once."""
-        found = await find_assets(conn, orders)
+        found = await find_assets(conn, [dataclasses.replace(one.came, edit=one.edit) for one in some])
         refused: list[Refused] = []
-        named: list[tuple[EditOrder, UUID]] = []
-        for order in orders:
-            asset_id = found[order.edit.id]
+        named: list[tuple[_Arrival, UUID]] = []
+        for one in some:
+            asset_id = one.known_of or found[one.edit.id]
             if isinstance(asset_id, Refusal):
-                refused.append(Refused(order.edit, asset_id))
+                refused.append(Refused(one.edit, asset_id))
             else:
-                named.append((order, asset_id))
+                named.append((one, asset_id))
         assets: list[Asset] = []
         while named:
-            first: dict[UUID, EditOrder] = {}
-            for order, asset_id in named:
-                first.setdefault(asset_id, order)
+            first: dict[UUID, _Arrival] = {}
+            for one, asset_id in named:
+                first.setdefault(asset_id, one)
             named = [each for each in named if first[each[1]] is not each[0]]
             taken = await self._take(conn, first, refused)
             self.pending += await record_all(conn, taken, source=SOURCE)
@@ -119,22 +135,25 @@ class _Lot:
         self.pending += await tell_changes(conn, assets, source=SOURCE)
 
     async def _take(
-        self, conn: Connection, orders: dict[UUID, EditOrder], refused: list[Refused]
+        self, conn: Connection, some: dict[UUID, _Arrival], refused: list[Refused]
     ) -> list[tuple[Asset, NewEdit]]:
         """Lock the assets, and sort out what is not to be recorded as an edit of them."""
-        locked = await lock_assets(conn, list(orders), skip_locked=not self.patient)
+        locked = await lock_assets(conn, list(some), skip_locked=not self.patient)
         taken: list[tuple[Asset, NewEdit]] = []
-        for asset_id, order in orders.items():
+        for asset_id, one in some.items():
             asset = locked.get(asset_id)
             if asset is None:
-                if self.patient:
-                    refused.append(Refused(order.edit, UNKNOWN))
-                else:
-                    self.left.append(order)
-            elif why := refuse_moment(order.edit.edited_at, self.now) or _refuse(order.edit, asset):
-                refused.append(Refused(order.edit, why, asset.id))
+                if not self.patient:
+                    self.left.append(one.came)
+                elif not one.known_of:
+                    refused.append(Refused(one.edit, UNKNOWN))
+            elif one.known_of:
+                # What was looked at when it came first; it has not become another edit.
+                taken.append((asset, one.edit))
+            elif why := refuse_moment(one.edit.edited_at, self.now) or _refuse(one.edit, asset):
+                refused.append(Refused(one.edit, why, asset.id))
             else:
-                taken.append((asset, order.edit))
+                taken.append((asset, one.edit))
         return taken
 
 

@@ -75,7 +75,10 @@ class Refused:
 
 @dataclass(frozen=True)
 class _Story:
-    """A new edit of a locked asset: all edits of the asset by id, and what became of them without it and with it."""
+    """A new edit of a locked asset: all edits of the asset by id, and what became of them without it and with it.
+
+    Or one that was made earlier than was known; then without it is with its later moment.
+    """
 
     asset: Asset
     edit: NewEdit
@@ -116,7 +119,11 @@ async def record(
 async def record_all(
     conn: Connection, some: Sequence[tuple[Asset, NewEdit]], *, source: str, spare: Device | None = None
 ) -> list[outbox.Pending]:
-    """Like `record` for edits of many locked assets, one edit of each asset at most."""
+    """Like `record` for edits of many locked assets, one edit of each asset at most.
+
+    An edit that the ledger has already, with a later moment, is from now on one of this moment: the earliest counts, so
+    that it does not matter which delivery came first.
+    """
     if not some:
         return []
     said = await values.observations_of(conn, [asset.id for asset, _ in some])
@@ -139,7 +146,7 @@ async def _added(
     some: Sequence[tuple[Asset, NewEdit]],
     said: Mapping[UUID, Mapping[DateField, list[Observation]]],
 ) -> list[_Story]:
-    """Add the edits to the ledger, and replay those that it did not have."""
+    """Add the edits to the ledger, and replay those that it did not have, or not of this moment."""
     known: defaultdict[UUID, dict[UUID, asyncpg.Record]] = defaultdict(dict)
     for row in await conn.fetch(sql(__package__, "edits_of"), [asset.id for asset, _ in some]):
         known[row["asset_id"]][row["id"]] = row
@@ -173,7 +180,7 @@ def _repeated(story: _Story, resolved: Mapping[DateField, Resolution]) -> Iterab
     Not where another source says the same, or a mirror would try again for ever what an RMM refuses.
     """
     edit = story.edit
-    if story.after.outcomes[edit.id].kind != "unchanged":
+    if story.after.outcomes[edit.id].kind != "unchanged" or edit.id in story.before.outcomes:
         return
     for of in FIELDS:
         cleared = edit.value is None and (of, edit.source) in story.before.said

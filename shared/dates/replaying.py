@@ -90,11 +90,14 @@ def replay(edits: Iterable[Edit]) -> Replayed:
 
 
 def replay_with(edits: Iterable[Edit], new: Edit) -> tuple[Replayed, Replayed]:
-    """Replay the edits of one asset, without a new one and with it; gone through once where the new one is the last."""
+    """Replay the edits of one asset, without a new one and with it; gone through once where the new one is the last.
+
+    The new one may be among them, with a later moment than it has now.
+    """
     others = sorted(edits, key=lambda each: each.order)
     before = replay(others)
     if others and new.order < others[-1].order:
-        return before, replay([*others, new])
+        return before, replay([*(each for each in others if each.id != new.id), new])
     after = Replayed(dict(before.outcomes), dict(before.said), dict(before.standing))
     _take(after, new)
     return before, after

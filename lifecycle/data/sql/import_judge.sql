@@ -16,6 +16,7 @@ with holders as (
         min(e.value) filter (where e.code is null) over same as lowest,
         max(e.value) filter (where e.code is null) over same as highest,
         row_number() over (partition by e.serial_key, e.field, e.code is null order by e.entry_no) as place,
+        min(e.entry_no) over machine as pair,
         min(e.value) filter (where e.code is null and e.field = 'purchase_date') over machine as new_purchase,
         max(e.value) filter (where e.code is null and e.field = 'warranty_expiration_date') over machine as new_warranty
     from import_entries e
@@ -61,5 +62,6 @@ select entry_no, line, serial, serial_key, field, sent, value, outcome,
     outcome not in ('repeated', 'contradicted_in_file', 'no_serial', 'no_date', 'long_serial', 'not_a_date',
         'ambiguous_date', 'mixed_date_styles'),
     -- The new warranty goes first, unless it ends before the purchase that counts now.
-    coalesce((field = 'warranty_expiration_date') = coalesce(new_warranty >= purchase_date, true), true)
+    coalesce((field = 'warranty_expiration_date') = coalesce(new_warranty >= purchase_date, true), true),
+    pair
 from judged

@@ -26,5 +26,8 @@ create temporary table import_judged (
     asset_id uuid,
     -- Whether it goes out as an event; and whether before the other date of its row, which else contradicts it.
     goes boolean not null,
-    first boolean not null
-)
+    first boolean not null,
+    -- The same for both dates of a serial, wherever in the file they stand: they are sent together.
+    pair bigint not null
+);
+create index on import_judged (pair) where goes

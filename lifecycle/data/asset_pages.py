@@ -58,6 +58,7 @@ def show_asset(out: Output, asset: Document) -> None:
             ("warranty", f"{asset['warranty_status']}, on {day}"),
         ],
     )
+    _show_given_up(out, asset)
     _show_ambiguities(out, asset)
     _show_dates(out, asset)
     if not asset["devices"]:
@@ -100,6 +101,16 @@ def _date(asset: Document, field: str) -> str:
         return "no source gives this date"
     origin = _source(asset, asset[f"{field}_origin"] or "unknown origin")
     return f"{words.day_in_words(value, words.today())}, {origin}: {asset['dates'][field]['why']}"
+
+
+def _show_given_up(out: Output, asset: Document) -> None:
+    """Which assets turned out to be this machine, and where their history is."""
+    for one in asset["given_up"]:
+        out.text(
+            f"\nwas asset {one['asset_id']} too: one machine, said {one['given_up_by']} {words.ago(one['given_up_at'])}"
+        )
+    if asset["given_up"]:
+        out.message(f"the edits of all of them: lifecycle assets edits {asset['asset_id']}")
 
 
 def _show_ambiguities(out: Output, asset: Document) -> None:

@@ -33,6 +33,14 @@ PLAIN: Final = (
 _PREFETCH: Final = 500
 _ID_DIGITS: Final = 32
 _HEX: Final = re.compile(r"[0-9a-f]{1,32}")
+_GIVEN_UP: Final = """
+    select asset_id, kept_as from assets_given_up where account_id = $1 and asset_id between $2 and $3
+    order by asset_id limit 1
+"""
+_WAS_TOO: Final = """
+    select asset_id, given_up_at, given_up_by from assets_given_up where account_id = $1 and kept_as = $2
+    order by given_up_at, asset_id
+"""
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,12 @@ async def find_asset(session: Session, word: str) -> UUID:
     )
     best = sorted({row["id"] for row in rows if row["rank"] == rows[0]["rank"]})
     if not best:
+        gone = await session.connection.fetchrow(_GIVEN_UP, session.account_id, *id_range(text))
+        if gone is not None:
+            raise NotFound(
+                f"asset {gone['asset_id']} is the same machine as asset {gone['kept_as']}, as a person said",
+                f"see that one: lifecycle assets show {gone['kept_as']}; all edits are there",
+            )
         raise NotFound(f"there is no asset {word!r}", f"look for it with: lifecycle assets list --search {text!r}")
     if len(best) > 1:
         raise WrongUsage(f"{word!r} means several assets: {', '.join(map(str, best))}", "give the id of one of them")
@@ -117,7 +131,14 @@ async def read_asset(session: Session, asset_id: UUID) -> Document:
         sql(PACKAGE, "ambiguities"), session.account_id, asset_id, None, None, None
     )
     ambiguities = [dict(row) for row in questions]
-    return {**document, "devices": devices, "ambiguities": ambiguities, "dates": await _dates(session, asset_id)}
+    was_too = [dict(row) for row in await session.connection.fetch(_WAS_TOO, session.account_id, asset_id)]
+    return {
+        **document,
+        "devices": devices,
+        "ambiguities": ambiguities,
+        "given_up": was_too,
+        "dates": await _dates(session, asset_id),
+    }
 
 
 async def _dates(session: Session, asset_id: UUID) -> Document:

@@ -76,7 +76,7 @@ grant select, insert, update on rmm_tokens, request_budgets to lifecycle_writeba
 grant select, insert, delete on request_grants to lifecycle_writeback;
 grant usage on sequence observation_seq to lifecycle_writeback;
 grant execute on function take_request(uuid, smallint, integer, interval, integer, interval) to lifecycle_writeback;
-grant select on assets, devices, two_way, sync_pages to lifecycle_writeback;
+grant select on assets, assets_given_up, devices, two_way, sync_pages to lifecycle_writeback;
 grant update (purchase_date, purchase_date_origin, warranty_expiration_date, warranty_expiration_date_origin, version,
     changed_at) on assets to lifecycle_writeback;
 grant select, insert, update on date_observations, date_edits, date_pushes, date_turns, date_conflicts, date_settings
@@ -138,6 +138,7 @@ grant update (purchase_date, purchase_date_origin, warranty_expiration_date, war
 -- A replay of pages into a restored database: what is read later must have the higher numbers.
 grant select, update on sequence observation_seq to lifecycle_cli;
 -- A device that a person says is the same hardware goes to the other asset.
+grant select, insert, update on assets_given_up to lifecycle_cli;
 grant update (asset_id, matched_by, state, missed_runs, last_seen_at, content_hash, changed_at) on devices
     to lifecycle_cli;
 

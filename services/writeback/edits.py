@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from services.writeback.finding import UNKNOWN, find_assets
+from services.writeback.finding import find_assets
 from services.writeback.intake import EditOfAnotherAccount, EditOrder
 from services.writeback.together import Together
 from shared import outbox
@@ -146,7 +146,8 @@ class _Lot:
                 if not self.patient:
                     self.left.append(one.came)
                 elif not one.known_of:
-                    refused.append(Refused(one.edit, UNKNOWN))
+                    # It went since it was found: it may be another asset now, or none. Found once more, that is known.
+                    raise StoreConflict(f"asset {asset_id} went while edit {one.edit.id} waited for it")
             elif one.known_of:
                 # What was looked at when it came first; it has not become another edit.
                 taken.append((asset, one.edit))

@@ -26,6 +26,7 @@ from shared.detail_sweep.announcing import was_read
 from shared.postgres import Connection, sql
 
 SQL: Final = "services.writeback.sql"
+_LINKED: Final = "select asset_id from devices where integration_id = $1 and device_id = $2"
 
 
 @dataclass
@@ -124,8 +125,14 @@ class Step:
 
 
 async def open_step(conn: Connection, work: DeviceWork) -> Step | None:
-    """Lock the asset and the fields that are still ours. None where the asset went with its integration."""
+    """Lock the asset and the fields that are still ours. None where the asset went with its integration.
+
+    Where a person said meanwhile that it is the same machine as another one, it is that one.
+    """
     asset = await lock_asset(conn, work.asset_id)
+    if asset is None:
+        linked = await conn.fetchval(_LINKED, work.integration_id, work.device_id)
+        asset = await lock_asset(conn, linked) if linked else None
     if asset is None:
         return None
     rows = await conn.fetch(
@@ -176,7 +183,7 @@ async def tell_step_edits(step: Step) -> None:
 async def claim_following(step: Step, look: Look, lease: timedelta) -> DeviceWork | None:
     """Claim what is wished of the device by now, with the look in hand; None where nothing is."""
     work = step.work
-    place = (work.integration_id, work.device_id, work.asset_id)
+    place = (work.integration_id, work.device_id, step.asset.id)
     rows = await step.conn.fetch(sql(SQL, "claim_following"), *place, list(look.seen), lease)
     return work.following({row["field"]: row["lease_no"] for row in rows}, look) if rows else None
 

@@ -133,11 +133,12 @@ async def record_all(
     await _keep_said(conn, stories, said)
     causes = {each.asset.id: _cause(each.edit) for each in stories}
     resolved = await values.store_values_of(conn, [each.asset for each in stories], causes)
-    pending = await _keep_outcomes(conn, stories, source=source)
+    pending = await keep_outcomes(conn, [(each.rows, each.after) for each in stories], source=source)
     counting = [one for each in stories for one in _counting(each, resolved[each.asset.id])]
     due = await wish_all(conn, counting, spare=spare)
     due |= await wish_again(conn, [one for each in stories for one in _repeated(each, resolved[each.asset.id])])
-    await tell_edits(conn, [one for each in stories for one in _told_by_pushes(each)])
+    told = (edits_told_by_pushes(each.rows, each.after, also=each.edit.id) for each in stories)
+    await tell_edits(conn, [one for some_of_one in told for one in some_of_one])
     return [*pending, *await wake(conn, due, source=source)]
 
 
@@ -158,7 +159,7 @@ async def _added(
     for asset, edit in some:
         if edit.id in added:
             rows = known[asset.id]
-            before, after = replay_with(map(_edit, rows.values()), _edit(added[edit.id]))
+            before, after = replay_with(map(edit_of, rows.values()), edit_of(added[edit.id]))
             # The asset is locked: nobody else has added one.
             rows[edit.id] = added[edit.id]
             stories.append(_Story(asset, edit, rows, before, after))
@@ -188,12 +189,17 @@ def _repeated(story: _Story, resolved: Mapping[DateField, Resolution]) -> Iterab
             yield Counts(story.asset, of, resolved[of], edit.id)
 
 
-def _told_by_pushes(story: _Story) -> Iterable[UUID]:
-    """The edits that stand as their pushes do: the standing ones, and a repeated one whose push is under way."""
-    for standing in story.after.standing.values():
+def edits_told_by_pushes(
+    rows: Mapping[UUID, asyncpg.Record], after: Replayed, *, also: UUID | None = None
+) -> Iterable[UUID]:
+    """The edits that stand as their pushes do: the standing ones, and a repeated one whose push is under way.
+
+    `also` is a repeated one that may have taken over pushes just now.
+    """
+    for standing in after.standing.values():
         yield standing.id
-    for edit, outcome in story.after.outcomes.items():
-        if outcome.kind == "unchanged" and (edit == story.edit.id or story.rows[edit]["status"] in _PUSHED):
+    for edit, outcome in after.outcomes.items():
+        if outcome.kind == "unchanged" and (edit == also or rows[edit]["status"] in _PUSHED):
             yield edit
 
 
@@ -233,7 +239,8 @@ async def _insert(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> dict[UUI
     return {row["id"]: row for row in added}
 
 
-def _edit(row: asyncpg.Record) -> Edit:
+def edit_of(row: asyncpg.Record) -> Edit:
+    """An edit from its row of the ledger."""
     return Edit(
         row["id"],
         row["field"],
@@ -273,12 +280,15 @@ async def _keep_said(
         await conn.execute(sql(__package__, "conflicts_over"), *map(list, zip(*manual, strict=True)))
 
 
-async def _keep_outcomes(conn: Connection, stories: Sequence[_Story], *, source: str) -> list[outbox.Pending]:
+async def keep_outcomes(
+    conn: Connection, some: Sequence[tuple[Mapping[UUID, asyncpg.Record], Replayed]], *, source: str
+) -> list[outbox.Pending]:
+    """Let edits of assets, by id, stand as a replay of all of them has it; who is refused by it is told."""
     changed: list[tuple[Any, ...]] = []
     events: list[Event[DateWriteBackFailed]] = []
-    for story in stories:
-        for of, outcome in story.after.outcomes.items():
-            row, why = story.rows[of], outcome.refusal
+    for rows, after in some:
+        for of, outcome in after.outcomes.items():
+            row, why = rows[of], outcome.refusal
             status = _status(outcome, row["status"])
             if status == row["status"]:
                 continue

@@ -1,6 +1,6 @@
 """What each RMM is to hold of an asset's date: the newest wish only, and the wake-up of who carries it out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -18,7 +18,7 @@ WAKE_SECONDS: Final = 30.0
 """A wake-up that nobody took for so long counts as lost, and is sent again."""
 
 
-_EDIT_OF: Final = "select edit_id from date_observations where asset_id = $1 and field = $2 and source = $3"
+EDIT_OF: Final = "select edit_id from date_observations where asset_id = $1 and field = $2 and source = $3"
 
 Device = tuple[UUID, str]
 """An integration, and the id of a device in it."""
@@ -45,14 +45,18 @@ async def follow(
     conn: Connection, asset: Asset, field: DateField, resolution: Resolution, *, source: str
 ) -> list[outbox.Pending]:
     """Let what counts now, by what a source said, be given to the RMMs, and wake who carries it out."""
-    edit_id: UUID | None = await conn.fetchval(_EDIT_OF, asset.id, field, resolution.origin)
+    edit_id: UUID | None = await conn.fetchval(EDIT_OF, asset.id, field, resolution.origin)
     due = await wish_for(conn, asset, field, resolution, edit_id)
     await tell_edits(conn, [edit_id])
     return await wake(conn, due, source=source)
 
 
-async def wish_all(conn: Connection, some: Sequence[Counts], *, spare: Device | None = None) -> set[UUID]:
+async def wish_all(
+    conn: Connection, some: Sequence[Counts], *, spare: Device | None = None, only: Collection[Device] | None = None
+) -> set[UUID]:
     """Let the RMMs that have the assets, and whose switches are on, be given what counts now; not the device `spare`.
+
+    `only` are the devices that are meant, where that is not all of the assets'.
 
     Returns the integrations that have something to do, for `wake`. A wish takes the place of the one before it; each
     field of an asset is named once. Three statements, however many they are.
@@ -65,6 +69,8 @@ async def wish_all(conn: Connection, some: Sequence[Counts], *, spare: Device | 
     for link in links:
         each, ours = some[int(link["n"]) - 1], bool(link["ours"])
         place = (link["integration_id"], link["device_id"], each.field)
+        if only is not None and place[:2] not in only:
+            continue
         kind = wish(each.resolution, link["integration_id"], ours=ours)
         if kind == "nothing" or (kind == "withdraw" and not ours) or place[:2] == spare:
             over.append(place)

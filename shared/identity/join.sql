@@ -1,5 +1,6 @@
 -- Two assets are one: what stands on the first ($1) goes to the second ($2), and the first is no more. Both are locked,
--- and nobody decided anything about the first that would be lost.
+-- and nobody decided anything about the first that would be lost. What their edits say together is computed after this
+-- (shared/date_ledger/joining.py). $3 account, $4 who says so
 with moved as (
     -- A zero hash makes the next sync write what it shows: facts of which the newest counts, and claims that came free.
     update devices
@@ -19,6 +20,15 @@ said as (
 ),
 unsaid as (
     delete from date_observations where asset_id = $1
+),
+edited as (
+    update date_edits set asset_id = $2 where asset_id = $1
+),
+known_as as (
+    insert into assets_given_up (asset_id, account_id, kept_as, given_up_by) values ($1, $3, $2, $4)
+),
+known_before_as as (
+    update assets_given_up set kept_as = $2 where kept_as = $1
 ),
 pushed as (
     update date_pushes set asset_id = $2 where asset_id = $1

@@ -8,7 +8,8 @@ import asyncpg
 from shared import audit, outbox
 from shared.audit import Author
 from shared.date_ledger.changes import tell_changes
-from shared.date_ledger.values import lock_assets, store_values
+from shared.date_ledger.joining import Lost, join_edits, replay_both
+from shared.date_ledger.values import lock_assets
 from shared.errors import Permanent, StoreConflict
 from shared.postgres import Connection, sql
 
@@ -26,7 +27,7 @@ class NothingToSettle(Permanent):
 
 
 class NotYetTheSame(Permanent):
-    """The asset that would be given up has a person's decision about a date that the other one has not."""
+    """A person's decision about a date of one of the assets would be lost."""
 
     code = "not_yet_the_same"
 
@@ -45,7 +46,9 @@ async def settle_different(conn: Connection, author: Author, question_id: UUID) 
 async def settle_same(conn: Connection, author: Author, question_id: UUID) -> list[outbox.Pending]:
     """One machine: the devices of the asset in question go to the other one for good, and the asset is no more.
 
-    What an RMM or a lookup says of its dates goes along. Hand the result to `Outbox.publish` after the commit.
+    What an RMM or a lookup says of its dates goes along, and so do its edits: together with those of the other one they
+    are replayed, so it does not matter which was edited, nor what comes late. Hand the result to `Outbox.publish` after
+    the commit.
     Raises NothingToSettle, NotYetTheSame, and StoreConflict where it is to be done again.
     """
     question = await _question(conn, author, question_id)
@@ -63,10 +66,13 @@ async def settle_same(conn: Connection, author: Author, question_id: UUID) -> li
     obstacle = await conn.fetchrow(sql(__package__, "obstacles"), given_up, stays)
     if obstacle is not None:
         raise _refused(obstacle, given_up, stays)
-    await conn.execute(sql(__package__, "join"), given_up, stays)
+    joined = await replay_both(conn, given_up, stays)
+    if joined.lost:
+        raise _lost(joined.lost, given_up, stays)
+    await conn.execute(sql(__package__, "join"), given_up, stays, author.account_id, author.actor)
     await _record(conn, author, question, "same")
-    await store_values(conn, assets[stays])
-    return await tell_changes(conn, [assets[stays]], source=author.source)
+    pending = await join_edits(conn, joined, assets[given_up], assets[stays], source=author.source)
+    return [*pending, *await tell_changes(conn, [assets[stays]], source=author.source)]
 
 
 async def _question(conn: Connection, author: Author, question_id: UUID) -> asyncpg.Record:
@@ -112,3 +118,19 @@ def _refused(obstacle: asyncpg.Record, given_up: UUID, stays: UUID) -> NotYetThe
             what = f"the {field} of asset {given_up}, which goes, is on its way to an RMM"
             then = f"wait until it is written: lifecycle assets show {given_up}"
     return NotYetTheSame(what, next_action=then)
+
+
+def _lost(lost: Lost, given_up: UUID, stays: UUID) -> NotYetTheSame:
+    field, value = lost.field, lost.value
+    if value is None:
+        what = (
+            f"nobody's {field} counts of asset {stays}, and by the edits of asset {given_up} it would be {lost.instead}"
+        )
+        return NotYetTheSame(
+            what, next_action=f"take it back once more: lifecycle assets clear {stays} --field {field}"
+        )
+    because = lost.why.reason if lost.why else f"a later edit of asset {given_up} says {lost.instead or 'none'}"
+    then = f"say it again: lifecycle assets edit {stays} --field {field} --value {value}"
+    if lost.why:
+        then = f"correct the other date of asset {stays}, and then {then}"
+    return NotYetTheSame(f"the {field} {value} by a person of asset {stays} would be lost: {because}", next_action=then)

@@ -29,8 +29,8 @@ _MOMENT_SECONDS: Final = 2.0
 _ENDS: Final[dict[str, str]] = {
     "written": "written to the RMM and read back there",
     "unchanged": "it was so already, nothing was to be done",
-    "recorded": "recorded here; nothing is to be written to an RMM (two-way is off there, no device of it is there any"
-    " more, or another date counts)",
+    "recorded": "recorded here; nothing is to be written to an RMM now (two-way is off there, another date counts, or"
+    " no device of it is there any more: one that comes back is given it)",
     "superseded": "a later edit took its place",
 }
 

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from services.writer.pulled_dates import pulled_dates
 from services.writer.rows import Row
 from shared import outbox
 from shared.date_ledger.remote import observe_remote
+from shared.date_ledger.returning import wish_for_returned
 from shared.errors import BadMessage, StoreConflict
 from shared.events.bulk import AssetPageNormalized, NormalizedAsset
 from shared.events.envelope import new_event
@@ -155,7 +157,7 @@ class PostgresAssets:
     ) -> list[outbox.Pending] | None:
         if not await self._claim(conn, page):
             return None
-        new, changed = await self._ask(conn, page, sent, written)
+        new, changed, returned = await self._ask(conn, page, sent, written)
         await self._update(conn, page, changed)
         await self._insert(conn, page, new, written)
         await self._keep_rejects(conn, page, chunk)
@@ -165,6 +167,8 @@ class PostgresAssets:
             pending += await observe_remote(
                 conn, page.integration_id, dates, source=SOURCE, correlation_id=correlation_id
             )
+        if returned:
+            pending += await wish_for_returned(conn, page.integration_id, returned, source=SOURCE)
         await self._finish(conn, page, written)
         return pending
 
@@ -183,7 +187,8 @@ class PostgresAssets:
 
     async def _ask(
         self, conn: Connection, page: Page, sent: Sequence[NormalizedAsset], written: Written
-    ) -> tuple[list[Row], list[Row]]:
+    ) -> tuple[list[Row], list[Row], dict[str, datetime]]:
+        """The new ones, those that differ, and of these the ones that were archived, each with since when."""
         answer = await conn.fetchrow(
             sql(_SQL, "ask"),
             page.integration_id,
@@ -200,7 +205,9 @@ class PostgresAssets:
         # In the order of the ids, so that two writers do not wait for each other.
         changed = [Row(sent[place - 1], asset_id) for place, asset_id in known]
         made = map(pgproto.UUID, new_asset_ids(len(new)))
-        return [Row(sent[place - 1], asset_id) for place, asset_id in zip(new, made, strict=True)], changed
+        back = zip(answer["returned"] or (), answer["archived_at"] or (), strict=True)
+        returned: dict[str, datetime] = {sent[place - 1].device_id: since for place, since in back}
+        return [Row(sent[place - 1], asset_id) for place, asset_id in zip(new, made, strict=True)], changed, returned
 
     async def _update(self, conn: Connection, page: Page, changed: Sequence[Row]) -> None:
         if not changed:

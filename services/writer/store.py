@@ -28,6 +28,10 @@ from shared.runs.closing import close_if_done
 
 SOURCE: Final = "writer"
 _SQL: Final = "services.writer.sql"
+_ARCHIVED: Final = """
+    select device_id, changed_at from devices
+    where integration_id = $1 and device_id = any($2::text[]) and state = 'archived'
+"""
 _LOCK: Final = "select pg_advisory_xact_lock_shared(hashtextextended('integration:' || $1, 0))"
 # A claim can be refused, found free again and refused again only while others write the same hardware.
 CLAIM_ROUNDS: Final = 4
@@ -157,7 +161,8 @@ class PostgresAssets:
     ) -> list[outbox.Pending] | None:
         if not await self._claim(conn, page):
             return None
-        new, changed, returned = await self._ask(conn, page, sent, written)
+        new, changed = await self._ask(conn, page, sent, written)
+        returned = await self._returned(conn, page, changed)
         await self._update(conn, page, changed)
         await self._insert(conn, page, new, written)
         await self._keep_rejects(conn, page, chunk)
@@ -187,8 +192,7 @@ class PostgresAssets:
 
     async def _ask(
         self, conn: Connection, page: Page, sent: Sequence[NormalizedAsset], written: Written
-    ) -> tuple[list[Row], list[Row], dict[str, datetime]]:
-        """The new ones, those that differ, and of these the ones that were archived, each with since when."""
+    ) -> tuple[list[Row], list[Row]]:
         answer = await conn.fetchrow(
             sql(_SQL, "ask"),
             page.integration_id,
@@ -205,9 +209,14 @@ class PostgresAssets:
         # In the order of the ids, so that two writers do not wait for each other.
         changed = [Row(sent[place - 1], asset_id) for place, asset_id in known]
         made = map(pgproto.UUID, new_asset_ids(len(new)))
-        back = zip(answer["returned"] or (), answer["archived_at"] or (), strict=True)
-        returned: dict[str, datetime] = {sent[place - 1].device_id: since for place, since in back}
-        return [Row(sent[place - 1], asset_id) for place, asset_id in zip(new, made, strict=True)], changed, returned
+        return [Row(sent[place - 1], asset_id) for place, asset_id in zip(new, made, strict=True)], changed
+
+    async def _returned(self, conn: Connection, page: Page, changed: Sequence[Row]) -> dict[str, datetime]:
+        """Which of the devices that differ were archived, and since when."""
+        if not changed:
+            return {}
+        rows = await conn.fetch(_ARCHIVED, page.integration_id, [row.sent.device_id for row in changed])
+        return {row["device_id"]: row["changed_at"] for row in rows}
 
     async def _update(self, conn: Connection, page: Page, changed: Sequence[Row]) -> None:
         if not changed:

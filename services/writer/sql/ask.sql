@@ -1,12 +1,11 @@
 -- Ids and hashes in; what is known of each out, in one row: the places of the new ones, the keys of those that need
--- nothing, and of the changed ones place, key and asset; of those of them that were archived, which and since when. A row
--- for each device would cost more than to find it.
+-- nothing, and of the changed ones place, key and asset. A row for each device would cost more than to find it.
 -- LATERAL and LIMIT keep the planner on the index: a plain join reads the whole integration for every chunk until the
 -- table is analysed, which on a first load it never is.
 -- A device that a later request already saw is newer than this chunk, also where that request changed nothing; and so
 -- is one that has vanished since, by a whole run that was read later.
 with answers as (
-    select i.n::int as n, d.id, d.asset_id, case when d.state = 'archived' then d.changed_at end as archived_at,
+    select i.n::int as n, d.id, d.asset_id,
         d.content_hash = i.content_hash and d.state = 'active'
         or d.observed_seq > $4
         or case when d.content_hash <> i.content_hash then exists (
@@ -20,7 +19,7 @@ with answers as (
         ) else false end as stands
     from unnest($2::text[], $3::uuid[]) with ordinality as i (device_id, content_hash, n)
     left join lateral (
-        select id, asset_id, content_hash, observed_seq, state, changed_at from devices
+        select id, asset_id, content_hash, observed_seq, state from devices
         where integration_id = $1 and device_id = i.device_id limit 1
     ) d on true
 )
@@ -28,7 +27,5 @@ select coalesce(array_agg(n) filter (where id is null), '{}') as new,
     coalesce(array_agg(id) filter (where stands), '{}') as standing,
     coalesce(array_agg(n) filter (where not stands), '{}') as changed,
     coalesce(array_agg(id) filter (where not stands), '{}') as changed_ids,
-    coalesce(array_agg(asset_id) filter (where not stands), '{}') as changed_assets,
-    array_agg(n) filter (where not stands and archived_at is not null) as returned,
-    array_agg(archived_at) filter (where not stands and archived_at is not null) as archived_at
+    coalesce(array_agg(asset_id) filter (where not stands), '{}') as changed_assets
 from answers

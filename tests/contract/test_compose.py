@@ -72,6 +72,12 @@ def test_jobs_are_waited_for_until_they_succeeded_and_servers_until_they_are_hea
     assert not any("restart" in STANZAS[job] for job in INIT_JOBS)
 
 
+def test_the_broker_starts_again_after_the_job_that_makes_its_users_was_replaced() -> None:
+    # A new version may have another queue: without this a recent Compose leaves the broker with the old rights, and the
+    # job `topology` is refused.
+    assert STANZAS["rabbitmq"]["depends_on"]["secrets"]["restart"] is True
+
+
 def test_only_who_talks_to_the_rmm_has_the_private_key() -> None:
     readers = {name for name in STANZAS if PRIVATE in _volumes(name)}
     # Two that run and end: the first makes it, the other changes it when a person calls it.

@@ -140,7 +140,7 @@ class Service:
             # Long-lived objects out of the collector's way: it walks all that lives while pages are parsed.
             gc.collect()
             gc.freeze()
-            async with app.start_lifespan_context(), _running([*wiring.loops, look.keep_looking]):
+            async with _consuming(app, amqp_url), _running([*wiring.loops, look.keep_looking]):
                 log.info("consuming", action="start", queues=[s.queue.name for s in self.subscriptions])
                 self.health.consuming = True
                 yield
@@ -259,6 +259,17 @@ def _register_checks(health: Health, pool: Pool, look: BrokerLook) -> None:
 
     health.register("database", database)
     health.register("broker", look)
+
+
+@asynccontextmanager
+async def _consuming(app: AsgiFastStream, amqp_url: str) -> AsyncGenerator[None]:
+    """Consume within the block. Raises BrokerUnavailable where the broker hangs up before that begins."""
+    try:
+        # It starts while the block runs already, and ends that where it cannot.
+        async with app.start_lifespan_context():
+            yield
+    except (OSError, AMQPError, TimeoutError) as error:
+        raise no_connection(error, amqp_url) from error
 
 
 @asynccontextmanager

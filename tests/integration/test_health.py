@@ -30,6 +30,7 @@ from shared.postgres import connection, open_pool
 from tests.support import queues
 from tests.support.servers import TestServers
 from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.wires import wire
 
 WRITER = topology.WRITER_PAGES.name
 
@@ -281,6 +282,15 @@ async def test_a_broker_that_is_away_is_said_with_what_to_do() -> None:
     assert status == 503
     assert body["checks"]["broker"].startswith("no connection to the broker: ")
     assert body["checks"]["broker"].endswith(": check RabbitMQ")
+
+
+async def test_a_broker_that_hangs_up_on_a_start_is_said_with_what_to_do(amqp_url: str, database_url: str) -> None:
+    # The first connection publishes; the one that consumes comes after it.
+    async with wire(amqp_url, most=1) as way:
+        with pytest.raises(BrokerUnavailable, match="no connection to the broker") as caught:
+            async with writing(way.url, database_url):
+                pytest.fail("it consumes by no connection")
+    assert caught.value.next_action
 
 
 async def test_many_callers_cost_the_broker_one_look(amqp_url: str) -> None:

@@ -1,14 +1,10 @@
 """`lifecycle replay` as a shell sees it: out of the broker's own streams, into queues that services take from."""
 
-import asyncio
 import json
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -26,6 +22,7 @@ from tests.support.rmm import Rmm
 from tests.support.shell import Result, Shell
 from tests.support.stage import Stage
 from tests.support.waiting import until
+from tests.support.wires import wire
 
 PAGES = ("device.page_fetched", "asset.page_normalized")
 # All that a sync leaves behind it; the integration itself stands.
@@ -110,9 +107,15 @@ async def test_what_was_lost_comes_back_and_what_is_read_later_is_newer(
     assert result.code == 0, result.err
     assert result.json["sent"] > 10
     assert (result.json["applied"], result.json["status"]) == (True, "done")
+    held = len(await rmm.devices())
+
+    # No run knows of these pages: what a service has in hand of them is seen nowhere.
+    async def all_back() -> bool:
+        return bool(await stage.pool.fetchval("select count(*) = $1 from devices", held))
+
+    await until("every device is back", all_back)
     await Books(stage).quiet()
     assert await rmm.request_count() == asked
-    assert await stage.pool.fetchval("select count(*) from devices") == len(await rmm.devices())
     row = await only(stage)
     assert (row["status"], row["sent"], row["queue"]) == ("done", result.json["sent"], "normalizer.pages")
     audited = await stage.pool.fetch("select actor from audit_log where action = 'replay.started'")
@@ -120,7 +123,7 @@ async def test_what_was_lost_comes_back_and_what_is_read_later_is_newer(
     # A sync after it finds all of them, and takes in what has changed meanwhile.
     await rmm.control("POST", "churn", {"share": 0.3})
     run = await Desk(stage).synced(added.id)
-    assert (run["created"], run["seen"]) == (0, len(await rmm.devices()))
+    assert (run["created"], run["seen"]) == (0, held)
     assert run["updated"] > 0
     await Books(stage).quiet()
     await flow.stop()
@@ -341,33 +344,6 @@ async def test_what_is_no_event_is_counted_and_left_out(shell: Shell, stage: Sta
     assert numbers(await bodies(stage, "writer.pages")) == {1: 1}
 
 
-@asynccontextmanager
-async def wire(amqp_url: str) -> AsyncIterator[tuple[str, Callable[[], None]]]:
-    """A way to the broker, and what cuts it."""
-    parts = urlsplit(amqp_url)
-    writers: list[asyncio.StreamWriter] = []
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            writer.write(data)
-        writer.close()
-
-    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(parts.hostname, parts.port)
-        writers.extend((writer, back))
-        await asyncio.gather(pump(reader, back), pump(there, writer), return_exceptions=True)
-
-    def cut() -> None:
-        for writer in writers:
-            writer.transport.abort()
-
-    server = await asyncio.start_server(connect, "127.0.0.1")
-    port = server.sockets[0].getsockname()[1]
-    login = parts.netloc.rpartition("@")[0]
-    async with server:
-        yield urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{port}")), cut
-
-
 async def test_a_connection_that_breaks_leaves_the_place(shell: Shell, stage: Stage) -> None:
     await queues.publish(stage.amqp_url, map(page, range(30)))
     await bodies(stage, "writer.pages")
@@ -376,11 +352,11 @@ async def test_a_connection_that_breaks_leaves_the_place(shell: Shell, stage: St
         found: UUID | None = await stage.pool.fetchval("select id from replays where sent > 0")
         return found
 
-    async with wire(stage.amqp_url) as (url, cut):
-        wired = Shell({**shell.variables, "LIFECYCLE_AMQP_URL": url}, shell.folder)
+    async with wire(stage.amqp_url) as way:
+        wired = Shell({**shell.variables, "LIFECYCLE_AMQP_URL": way.url}, shell.folder)
         process = await wired.start("replay", *THEM, "--rate", 10, "--apply", "--json")
         replay_id = await until("it has sent some", begun)
-        cut()
+        way.cut()
         _, err = await process.communicate()
     assert process.returncode == 6, err
     assert b"Traceback" not in err

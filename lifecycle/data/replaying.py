@@ -7,7 +7,7 @@ goes on a little before the place where it was. It never outruns its consumer, f
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -211,17 +211,15 @@ def may_write(queue: str) -> bool:
     return queue in {each.name for each in topology.WORK_QUEUES if each.service == "writeback"}
 
 
-@asynccontextmanager
-async def _opened(session: Session, replay: Replay) -> AsyncGenerator[Journal]:
-    async with open_journal(session.addresses.amqp_url.get_secret_value(), replay.journal) as journal:
-        yield journal
+def _opened(session: Session, replay: Replay) -> AbstractAsyncContextManager[Journal]:
+    return open_journal(session.addresses.amqp_url.get_secret_value(), replay.journal)
 
 
 async def _mark(session: Session, bus: Bus, replay: Replay, *, applied: bool) -> str:
     """Publish the event behind which nothing is read: a stream tells its length with seconds of delay."""
     event: Event[Any] = new_event(
         ReplayStarted(
-            replay_id=replay.id if applied else uuid4(),
+            replay_id=replay.id,
             queue=replay.queue,
             since=replay.wanted.since,
             until=replay.wanted.until,
